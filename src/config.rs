@@ -1,0 +1,208 @@
+//! What the configuration means, once it is checked: no later code sees raw text.
+//!
+//! `load.rs` beside this file reads `daemon.toml` and one TOML file per database and gives these types
+//! or all findings at once.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use regex::Regex;
+
+use crate::error::Secret;
+
+/// The whole configuration of one process.
+#[derive(Debug)]
+pub struct Config {
+    /// What holds for the process.
+    pub daemon: Daemon,
+    /// One entry per file in `databases/`, in the order of their names.
+    pub databases: Vec<Database>,
+}
+
+/// `daemon.toml`.
+#[derive(Clone, Debug)]
+pub struct Daemon {
+    /// Where `/metrics`, `/health` and `/ready` listen.
+    pub http_listen: SocketAddr,
+    /// How long SIGTERM may drain before the process ends all the same.
+    pub shutdown_timeout: Duration,
+    /// Log lines as text or as JSON objects.
+    pub log_format: LogFormat,
+    /// `error`, `warn`, `info`, `debug` or `trace`, or a filter as `tracing` reads it.
+    pub log_level: String,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// One line of text.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// One file of `databases/`.
+#[derive(Clone, Debug)]
+pub struct Database {
+    /// The file's stem: the metric label, the log field and the prefix of environment overrides.
+    pub name: String,
+    /// `topic.prefix` of Debezium: starts every topic, is `source.name`, and keys the stored position.
+    pub topic_prefix: String,
+    /// Where to begin when no position is stored.
+    pub start: Option<Start>,
+    /// The server and how to reach it.
+    pub mysql: Mysql,
+    /// Which tables are captured.
+    pub capture: Capture,
+    /// What records carry beside Debezium's envelope.
+    pub records: Records,
+    /// Where records go.
+    pub sink: Sink,
+    /// Where the position is kept.
+    pub checkpoint: Checkpoint,
+}
+
+/// Where to begin when no position is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// After the last transaction that the server has executed.
+    Now,
+    /// At the oldest transaction that the server's binlogs still hold.
+    Earliest,
+}
+
+/// `[mysql]`: one server.
+#[derive(Clone, Debug)]
+pub struct Mysql {
+    /// Host name or address.
+    pub host: String,
+    /// TCP port.
+    pub port: u16,
+    /// Account with REPLICATION SLAVE and REPLICATION CLIENT.
+    pub user: String,
+    /// From `password_file` or the environment; empty for an account without one.
+    pub password: Secret,
+    /// Our id as a replica, unique among all replicas of the server.
+    pub server_id: u32,
+    /// The server's RSA public key (PEM): allows caching_sha2_password's full exchange without TLS.
+    pub server_public_key: Option<PathBuf>,
+    /// Limit of one connection attempt, handshake included.
+    pub connect_timeout: Duration,
+    /// How often an idle server is asked to send a heartbeat.
+    pub heartbeat: Duration,
+    /// The connection's `net_write_timeout`: how long the server waits for us while we hold back.
+    pub net_write_timeout: Duration,
+    /// Bytes of one event beyond which it is refused.
+    pub event_bytes_max: usize,
+    /// Bytes that one compressed transaction may inflate to.
+    pub transaction_bytes_max: u64,
+    /// Bytes held in memory for groups that must wait for their commit.
+    pub held_bytes_max: usize,
+    /// Encryption of the connection.
+    pub tls: Tls,
+}
+
+/// `[mysql.tls]`.
+#[derive(Clone, Debug)]
+pub struct Tls {
+    /// What is checked.
+    pub mode: TlsMode,
+    /// Certificate authorities (PEM); the public ones where absent.
+    pub ca_file: Option<PathBuf>,
+    /// Our certificate chain (PEM), with its key, where the server asks for one.
+    pub identity: Option<TlsIdentity>,
+}
+
+/// A client certificate and its key.
+#[derive(Clone, Debug)]
+pub struct TlsIdentity {
+    /// Certificate chain (PEM).
+    pub cert_file: PathBuf,
+    /// Private key (PEM).
+    pub key_file: PathBuf,
+}
+
+/// MySQL's own names for how far TLS is trusted. There is no silent fallback between them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TlsMode {
+    /// Clear text; meant for a server on the loopback interface.
+    Disabled,
+    /// Encrypted, the certificate not verified.
+    Required,
+    /// The certificate chain is verified, the host name not.
+    VerifyCa,
+    /// The certificate chain and the host name are verified.
+    VerifyIdentity,
+}
+
+/// `[capture]`: anchored regular expressions on `database.table`.
+#[derive(Clone, Debug)]
+pub struct Capture {
+    /// A table is captured when any of these matches; all where empty.
+    pub include: Vec<Regex>,
+    /// And none of these does.
+    pub exclude: Vec<Regex>,
+}
+
+/// `[records]`.
+#[derive(Clone, Copy, Debug)]
+pub struct Records {
+    /// A record with a null value after each delete.
+    pub tombstones: bool,
+    /// Debezium's context headers on each record (`extended.headers.enabled`).
+    pub headers_context: bool,
+    /// The change id as header `__remora.id`.
+    pub headers_id: bool,
+}
+
+/// `[sink]`: where records go.
+#[derive(Clone, Debug)]
+pub enum Sink {
+    /// A Kafka cluster.
+    Kafka(Kafka),
+    /// One JSON object a line on standard output.
+    Stdout,
+    /// One JSON object a line, appended to a file.
+    File(PathBuf),
+}
+
+/// `[kafka]`.
+#[derive(Clone, Debug)]
+pub struct Kafka {
+    /// `bootstrap.servers`.
+    pub brokers: String,
+    /// Partitions of a topic that remora creates.
+    pub partitions: i32,
+    /// Replication factor of a topic that remora creates; -1 leaves it to the broker.
+    pub replication: i32,
+    /// Bytes (with 256 a record) handed to librdkafka and not acknowledged yet.
+    pub in_flight_bytes_max: usize,
+    /// librdkafka settings passed as they are, secrets among them.
+    pub properties: BTreeMap<String, Secret>,
+}
+
+/// `[checkpoint]`: where the position is kept.
+#[derive(Clone, Debug)]
+pub struct Checkpoint {
+    /// A compacted topic or a file.
+    pub store: CheckpointStore,
+    /// How often a position that moved is written.
+    pub interval: Duration,
+}
+
+/// Where the position is kept.
+#[derive(Clone, Debug)]
+pub enum CheckpointStore {
+    /// A compacted topic in the sink's cluster, one record per database.
+    Kafka {
+        /// Name of the topic.
+        topic: String,
+    },
+    /// A file of its own, replaced atomically.
+    File {
+        /// Path of the file.
+        path: PathBuf,
+    },
+}

@@ -1,0 +1,1 @@
+//! Row images to values: pure functions of bytes and plan, no IO, no panic on any input.

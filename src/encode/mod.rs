@@ -1,0 +1,1 @@
+//! Values to JSON text, straight into the batch's buffer.

@@ -1,0 +1,3 @@
+//! The `remora` program: command line to library.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! TABLE_MAP events to plans, one per table version.

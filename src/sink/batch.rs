@@ -1,0 +1,84 @@
+//! The unit between encoding and delivery: many records in one reused buffer.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+/// Numbers the batches of one pipeline from 1, without a gap.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BatchSeq(pub u64);
+
+/// A stretch of a batch's buffer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Span {
+    /// First byte.
+    pub start: u32,
+    /// One past the last byte.
+    pub end: u32,
+}
+
+impl Span {
+    /// As indices of the buffer.
+    pub fn range(self) -> Range<usize> {
+        self.start as usize..self.end as usize
+    }
+}
+
+/// Which record of a key change this one is linked to (Debezium's headers `__debezium.newkey` and
+/// `__debezium.oldkey`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Link {
+    /// Not part of a key change.
+    #[default]
+    None,
+    /// The delete half: the key that the row has from now on.
+    NewKey(Span),
+    /// The create half: the key that the row had.
+    OldKey(Span),
+}
+
+/// One record: where its parts lie in the batch's buffer.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Record {
+    /// Index into the batch's topics.
+    pub topic: u32,
+    /// The key as JSON; `None` for a table without one.
+    pub key: Option<Span>,
+    /// The envelope as JSON; `None` for a tombstone.
+    pub value: Option<Span>,
+    /// The other key of a key change.
+    pub link: Link,
+    /// The change id as text, where the header is wanted.
+    pub id: Option<Span>,
+}
+
+/// Records in the order of the binlog, their bytes in one buffer.
+#[derive(Debug, Default)]
+pub struct Batch {
+    /// The batch's number.
+    pub seq: BatchSeq,
+    /// Keys, values and ids.
+    pub bytes: Vec<u8>,
+    /// The records.
+    pub records: Vec<Record>,
+    /// Topic names, each of which [`Record::topic`] may name.
+    pub topics: Vec<Arc<str>>,
+}
+
+impl Batch {
+    /// Empties the batch and keeps its memory.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.records.clear();
+        self.topics.clear();
+    }
+
+    /// The bytes of a span; empty where the span is not of this batch.
+    pub fn bytes_of(&self, span: Span) -> &[u8] {
+        self.bytes.get(span.range()).unwrap_or_default()
+    }
+
+    /// The topic of a record.
+    pub fn topic_of(&self, record: &Record) -> &str {
+        self.topics.get(record.topic as usize).map_or("", |name| name)
+    }
+}

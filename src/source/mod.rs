@@ -1,0 +1,3 @@
+//! The source: takes packets from our own dump connection, gives checked events.
+
+pub mod chunk;
