@@ -1,16 +1,28 @@
 //! What the configuration means, once it is checked: no later code sees raw text.
 //!
-//! `load.rs` beside this file reads `daemon.toml` and one TOML file per database and gives these types
-//! or all findings at once.
+//! Takes a folder with `daemon.toml` and one TOML file per database, and the environment; gives these
+//! types, or all findings at once. Never connects anywhere, and never shows a secret.
 
+mod check;
+pub mod docs;
+mod keys;
+mod layer;
+mod librdkafka;
+mod load;
+mod raw;
+mod secret;
+
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fmt;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use regex::Regex;
 
-use crate::error::Secret;
+use crate::error::{Classify, Fault, Secret};
 
 /// The whole configuration of one process.
 #[derive(Debug)]
@@ -206,3 +218,134 @@ pub enum CheckpointStore {
         path: PathBuf,
     },
 }
+
+/// What the command line sets above files and environment, for every database.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Overrides {
+    /// Where all records go. The position then moves to a file of its own, so that a trial never
+    /// moves the position of the configured sink.
+    pub sink: Option<SinkOverride>,
+    /// Where to begin when no position is stored.
+    pub start: Option<Start>,
+}
+
+/// A sink that needs no section of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SinkOverride {
+    /// Standard output; the position goes to `state/NAME.stdout.position`.
+    Stdout,
+    /// The file of this path; the position goes to `PATH.NAME.position`.
+    File(String),
+}
+
+/// Reads `dir/daemon.toml` and `dir/databases/*.toml` below the variables of `environment`.
+///
+/// `environment` is [`std::env::vars_os`] outside of tests; only names that begin with `REMORA__` are
+/// looked at. The files that passwords are kept in are read too.
+///
+/// # Errors
+/// Everything that is wrong, in all files, at once.
+pub fn load(
+    dir: &Path,
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
+) -> Result<Config, ConfigErrors> {
+    load_with(dir, environment, &Overrides::default())
+}
+
+/// [`load`], with the command line above files and environment.
+///
+/// # Errors
+/// Everything that is wrong, in all files, at once.
+pub fn load_with(
+    dir: &Path,
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
+    overrides: &Overrides,
+) -> Result<Config, ConfigErrors> {
+    load::read(dir, environment, overrides)
+}
+
+/// All that is wrong with a configuration. Displays one line a finding; there is at least one.
+#[derive(Debug)]
+pub struct ConfigErrors {
+    /// In the order of the files.
+    pub findings: Vec<Finding>,
+}
+
+/// One thing that is wrong. No text in it is the value of a secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// Where it was set, or should have been.
+    pub place: Place,
+    /// The key as a dotted path; `None` where the finding is about the whole file.
+    pub key: Option<String>,
+    /// What was found, and what was expected.
+    pub problem: String,
+    /// What to do.
+    pub remedy: String,
+}
+
+/// Where a value comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// A file or folder.
+    File(PathBuf),
+    /// An environment variable.
+    Variable(String),
+    /// An argument.
+    CommandLine,
+    /// The defaults that are built in.
+    BuiltIn,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Place::File(path) => write!(f, "{}", path.display()),
+            Place::Variable(name) => write!(f, "environment variable {name}"),
+            Place::CommandLine => f.write_str("command line"),
+            Place::BuiltIn => f.write_str("built-in defaults"),
+        }
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let key = self
+            .key
+            .as_ref()
+            .map(|key| format!("{key}: "))
+            .unwrap_or_default();
+        let line = format!("{}: {key}{}; {}", self.place, self.problem, self.remedy);
+        // A name of a file may hold a line break or a terminal's escape sequence.
+        f.write_str(&line.replace(char::is_control, " "))
+    }
+}
+
+impl fmt::Display for ConfigErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (number, finding) in self.findings.iter().enumerate() {
+            if number > 0 {
+                f.write_str("\n")?;
+            }
+            write!(f, "{finding}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for ConfigErrors {}
+
+impl Classify for ConfigErrors {
+    fn fault(&self) -> Fault {
+        Fault::Operator
+    }
+
+    fn remedy(&self) -> Option<Cow<'static, str>> {
+        self.findings
+            .first()
+            .map(|finding| Cow::Owned(finding.remedy.clone()))
+    }
+}
+
+#[cfg(test)]
+mod tests;

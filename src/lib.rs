@@ -1,17 +1,26 @@
-//! remora follows a MySQL binlog as a replica and publishes each committed row change as a
-//! Debezium-format record to Kafka.
+//! remora follows a MySQL binlog as a replica and publishes each committed row change to Kafka as a
+//! Debezium-format record.
 //!
 //! The stages stand in the order of the pipe: [`source`] reads events, [`schema`] compiles a plan per
 //! table version, [`decode`] and [`encode`] turn row images into JSON, [`sink`] delivers batches and
 //! [`checkpoint`] stores the position behind them. Only [`pipeline`] sees more than one of them.
 
+pub mod check;
 pub mod checkpoint;
+pub mod cli;
 pub mod config;
+pub mod cursor;
+pub mod daemon;
 pub mod decode;
 pub mod encode;
 pub mod error;
 pub mod event;
+pub mod http;
+pub mod kafka;
+pub mod metrics;
+pub mod pipeline;
 pub mod position;
 pub mod schema;
 pub mod sink;
 pub mod source;
+pub mod text;

@@ -1,1 +1,4 @@
 //! Values to JSON text, straight into the batch's buffer.
+
+pub mod cell;
+pub mod envelope;

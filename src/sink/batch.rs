@@ -77,8 +77,15 @@ impl Batch {
         self.bytes.get(span.range()).unwrap_or_default()
     }
 
+    /// The bytes of a span; `None` where the span is not of this batch, which a sink must not pass over.
+    pub fn part(&self, span: Span) -> Option<&[u8]> {
+        self.bytes.get(span.range())
+    }
+
     /// The topic of a record.
     pub fn topic_of(&self, record: &Record) -> &str {
-        self.topics.get(record.topic as usize).map_or("", |name| name)
+        self.topics
+            .get(record.topic as usize)
+            .map_or("", |name| name)
     }
 }

@@ -17,7 +17,9 @@ pub struct Chunk {
 impl Chunk {
     /// The events in the order of arrival.
     pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
-        self.events.iter().filter_map(|range| self.bytes.get(range.clone()))
+        self.events
+            .iter()
+            .filter_map(|range| self.bytes.get(range.clone()))
     }
 
     /// Bytes of all events.

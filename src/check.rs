@@ -1,0 +1,84 @@
+//! `remora check`: looks at every server and cluster of a configuration, changes nothing.
+//!
+//! Takes the checked configuration, gives one line a finding, all at once.
+
+use std::time::Duration;
+
+use crate::config::{Config, Database, Kafka, Sink};
+use crate::error::Classify;
+use crate::kafka;
+use crate::pipeline::preflight;
+use crate::source::wire::Wire;
+
+/// How long a cluster may take to answer.
+const KAFKA_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Everything that is wrong, one line each; empty where all is well.
+pub async fn check(config: &Config) -> Vec<String> {
+    let mut lines = Vec::new();
+    for database in &config.databases {
+        let mut note = |problem: String, remedy: Option<String>| {
+            let remedy = remedy
+                .map(|remedy| format!("; {remedy}"))
+                .unwrap_or_default();
+            lines.push(format!("{}: {problem}{remedy}", database.name));
+        };
+        for (problem, remedy) in server(database).await {
+            note(problem, remedy);
+        }
+        if let Sink::Kafka(kafka) = &database.sink
+            && let Some((problem, remedy)) = cluster(kafka.clone(), &database.topic_prefix).await
+        {
+            note(problem, Some(remedy));
+        }
+    }
+    lines
+}
+
+type Problem = (String, Option<String>);
+
+async fn server(database: &Database) -> Vec<Problem> {
+    let owned = |error: &dyn Classify| error.remedy().map(|text| text.into_owned());
+    // The dump connection first: its errors have names, and it knows every kind of account.
+    if let Err(error) = Wire::connect(&database.mysql).await {
+        return vec![(format!("mysql: {error}"), owned(&error))];
+    }
+    let mut conn = match preflight::connect(&database.mysql).await {
+        Ok(conn) => conn,
+        Err(error) => return vec![(format!("mysql: {error}"), owned(&error))],
+    };
+    match preflight::inspect(&mut conn).await {
+        Ok(_) => Vec::new(),
+        Err(error) => match error.cause {
+            crate::pipeline::error::Cause::Preflight(findings) => {
+                let each = findings.0.into_iter();
+                each.map(|finding| (format!("mysql: {}", finding.problem), Some(finding.remedy)))
+                    .collect()
+            }
+            _ => vec![(format!("mysql: {error}"), owned(&error))],
+        },
+    }
+}
+
+async fn cluster(settings: Kafka, topic_prefix: &str) -> Option<(String, String)> {
+    let client_id = format!("remora-{topic_prefix}-check");
+    let brokers = settings.brokers.clone();
+    let asked = tokio::task::spawn_blocking(move || {
+        let mut config = kafka::client_config(&settings, &client_id);
+        kafka::apply_properties(&mut config, &settings);
+        let client = kafka::admin_client(&config).map_err(|error| error.to_string())?;
+        let metadata = client.inner().fetch_metadata(None, KAFKA_TIMEOUT);
+        metadata.map(drop).map_err(|error| error.to_string())
+    });
+    let problem = match asked.await {
+        Ok(Ok(())) => return None,
+        Ok(Err(problem)) => problem,
+        Err(_) => "the check was interrupted".to_owned(),
+    };
+    let remedy =
+        "start the brokers, or correct kafka.brokers and the security settings in kafka.properties";
+    Some((
+        format!("kafka: no answer from {brokers}: {problem}"),
+        remedy.to_owned(),
+    ))
+}

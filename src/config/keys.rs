@@ -1,0 +1,500 @@
+//! The keys of the configuration files: the one definition of each name, type, default and meaning.
+//!
+//! Gives the tables that `layer.rs` checks files against, that the defaults are read from, and that
+//! `config/` and `docs/configuration.md` are written from. Never holds a value.
+
+use std::fmt;
+
+/// One key.
+#[derive(Debug)]
+pub(super) struct Key {
+    /// Dotted path: tables, then the name.
+    pub(super) path: &'static str,
+    /// What values it takes.
+    pub(super) kind: Kind,
+    /// What holds where it is not set.
+    pub(super) unset: Unset,
+    /// What it does, for the reference.
+    pub(super) about: &'static str,
+}
+
+/// What values a key takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Any text.
+    Text,
+    /// A text that no file may hold.
+    Password,
+    /// One of these words.
+    Word(&'static [&'static str]),
+    /// `true` or `false`.
+    Bool,
+    /// A whole number within limits, both included.
+    Integer { min: i64, max: i64 },
+    /// Bytes, as a number or as a text with a unit, within limits, both included.
+    Bytes { min: u64, max: u64 },
+    /// A list of texts.
+    List,
+    /// librdkafka settings by name: texts, whole numbers, booleans.
+    Settings,
+    /// Paths of files that hold librdkafka settings, by name of the setting.
+    Files,
+}
+
+/// What holds where a key is not set.
+#[derive(Debug)]
+pub(super) enum Unset {
+    /// Nothing: it must be set. The example is TOML.
+    Required { example: &'static str },
+    /// This TOML value.
+    Is(&'static str),
+    /// A value that follows from others.
+    Derived {
+        rule: &'static str,
+        example: &'static str,
+    },
+    /// Nothing, and that is fine.
+    Nothing { example: &'static str },
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Kind::Text => f.write_str("text"),
+            Kind::Password => f.write_str("text, from the environment only"),
+            Kind::Word(words) => {
+                f.write_str("one of ")?;
+                for (number, word) in words.iter().enumerate() {
+                    if number > 0 {
+                        f.write_str(", ")?;
+                    }
+                    write!(f, "\"{word}\"")?;
+                }
+                Ok(())
+            }
+            Kind::Bool => f.write_str("true or false"),
+            Kind::Integer { min, max } => write!(f, "an integer from {min} to {max}"),
+            Kind::Bytes { min, max } => write!(
+                f,
+                "bytes from {min} to {max}, as an integer or as text such as \"16MiB\" (B, KiB, MiB, GiB, TiB)"
+            ),
+            Kind::List => f.write_str("a list of texts"),
+            Kind::Settings => f.write_str("a table of texts, integers and booleans"),
+            Kind::Files => f.write_str("a table of paths"),
+        }
+    }
+}
+
+/// The key of this path.
+pub(super) fn find(keys: &'static [Key], path: &str) -> Option<&'static Key> {
+    keys.iter().find(|key| key.path == path)
+}
+
+/// Whether keys stand in a table of this path.
+pub(super) fn is_table(keys: &[Key], path: &str) -> bool {
+    keys.iter().any(|key| {
+        key.path
+            .strip_prefix(path)
+            .is_some_and(|rest| rest.starts_with('.'))
+    })
+}
+
+/// The key or table that a wrong path most likely stands for: the same name in another table, or a
+/// few letters away.
+pub(super) fn similar(keys: &'static [Key], path: &str) -> Option<&'static str> {
+    let name = |path: &str| path.rsplit('.').next().map(str::to_owned);
+    let mut same_name = keys.iter().filter(|key| name(key.path) == name(path));
+    if let (Some(key), None) = (same_name.next(), same_name.next()) {
+        return Some(key.path);
+    }
+    let tables = keys
+        .iter()
+        .filter_map(|key| key.path.rsplit_once('.').map(|(table, _)| table));
+    keys.iter()
+        .map(|key| key.path)
+        .chain(tables)
+        .map(|candidate| (distance(candidate, path), candidate))
+        .min()
+        .filter(|(distance, candidate)| *distance <= 3 && distance * 2 <= candidate.len())
+        .map(|(_, candidate)| candidate)
+}
+
+/// How many letters must be inserted, removed or replaced to get from one text to the other.
+pub(super) fn distance(from: &str, to: &str) -> usize {
+    // One row of the table of distances between prefixes; Levenshtein's algorithm.
+    let mut row: Vec<usize> = (0..=to.chars().count()).collect();
+    for (line, left) in from.chars().enumerate() {
+        let mut diagonal = line;
+        let mut previous = line + 1;
+        for (cell, right) in row.iter_mut().skip(1).zip(to.chars()) {
+            let replaced = diagonal + usize::from(left != right);
+            diagonal = *cell;
+            previous = replaced.min(diagonal + 1).min(previous + 1);
+            *cell = previous;
+        }
+        if let Some(first) = row.first_mut() {
+            *first = line + 1;
+        }
+    }
+    row.last().copied().unwrap_or_default()
+}
+
+/// The keys of `daemon.toml`.
+pub(super) static DAEMON: &[Key] = &[
+    Key {
+        path: "shutdown_timeout_s",
+        kind: Kind::Integer { min: 0, max: 3600 },
+        unset: Unset::Is("25"),
+        about: "Seconds that SIGTERM may take to drain before the process ends all the same. Keep it below what your supervisor waits: Kubernetes kills after 30 s, Docker after 10 s.",
+    },
+    Key {
+        path: "http.listen",
+        kind: Kind::Text,
+        unset: Unset::Is(r#""127.0.0.1:9187""#),
+        about: "Address and port of `/metrics`, `/health` and `/ready`. Use `0.0.0.0:9187` inside a container.",
+    },
+    Key {
+        path: "log.format",
+        kind: Kind::Word(&["text", "json"]),
+        unset: Unset::Is(r#""text""#),
+        about: "Log lines as text or as one JSON object each.",
+    },
+    Key {
+        path: "log.level",
+        kind: Kind::Text,
+        unset: Unset::Is(r#""info""#),
+        about: "`off`, `error`, `warn`, `info`, `debug` or `trace`; or a list such as `info,remora::source=debug`.",
+    },
+];
+
+/// The keys of a file in `databases/`.
+pub(super) static DATABASE: &[Key] = &[
+    Key {
+        path: "topic_prefix",
+        kind: Kind::Text,
+        unset: Unset::Derived {
+            rule: "the file's name without `.toml`",
+            example: r#""shop""#,
+        },
+        about: "Debezium's `topic.prefix`: records of table `t` in database `d` go to topic `PREFIX.d.t`, and the stored position is found by it. Changing it later means starting anew.",
+    },
+    Key {
+        path: "start",
+        kind: Kind::Word(&["now", "earliest"]),
+        unset: Unset::Nothing {
+            example: r#""now""#,
+        },
+        about: "Where to begin when no position is stored: after the last transaction, or at the oldest that the binlogs still hold. Without it, a database that has no position does not start.",
+    },
+    Key {
+        path: "mysql.host",
+        kind: Kind::Text,
+        unset: Unset::Required {
+            example: r#""db.example.com""#,
+        },
+        about: "Host name or address of the server; with `verify_identity` it must be a name in the server's certificate.",
+    },
+    Key {
+        path: "mysql.port",
+        kind: Kind::Integer { min: 1, max: 65535 },
+        unset: Unset::Is("3306"),
+        about: "TCP port.",
+    },
+    Key {
+        path: "mysql.user",
+        kind: Kind::Text,
+        unset: Unset::Required {
+            example: r#""remora""#,
+        },
+        about: "Account with REPLICATION SLAVE and REPLICATION CLIENT, and SELECT on the captured tables.",
+    },
+    Key {
+        path: "mysql.password_file",
+        kind: Kind::Text,
+        unset: Unset::Nothing {
+            example: r#""/run/secrets/mysql_password""#,
+        },
+        about: "File that holds the password; one newline at its end is cut. Other users must have no access to it (`chmod o= FILE`; on Kubernetes `defaultMode: 0440`).",
+    },
+    Key {
+        path: "mysql.password",
+        kind: Kind::Password,
+        unset: Unset::Nothing { example: "" },
+        about: "The password itself. It stands above `mysql.password_file`; with neither, the account has no password.",
+    },
+    Key {
+        path: "mysql.server_id",
+        kind: Kind::Integer {
+            min: 1,
+            max: 4_294_967_295,
+        },
+        unset: Unset::Derived {
+            rule: "1000000000 + FNV-1a-64(`topic_prefix`) mod 3000000001",
+            example: "1234567890",
+        },
+        about: "Our id as a replica. No other replica of the server may have it: the server ends the older of two with the same one.",
+    },
+    Key {
+        path: "mysql.server_public_key",
+        kind: Kind::Text,
+        unset: Unset::Nothing {
+            example: r#""/etc/remora/server_public_key.pem""#,
+        },
+        about: "The server's RSA public key (PEM), for `caching_sha2_password` or `sha256_password` without TLS.",
+    },
+    Key {
+        path: "mysql.connect_timeout_ms",
+        kind: Kind::Integer {
+            min: 1,
+            max: 600_000,
+        },
+        unset: Unset::Is("10000"),
+        about: "Milliseconds for one attempt to connect, TLS and login included.",
+    },
+    Key {
+        path: "mysql.heartbeat_ms",
+        kind: Kind::Integer {
+            min: 100,
+            max: 3_600_000,
+        },
+        unset: Unset::Is("5000"),
+        about: "Milliseconds after which an idle server sends a heartbeat; a connection that stays silent for several of them is made anew.",
+    },
+    Key {
+        path: "mysql.net_write_timeout_s",
+        kind: Kind::Integer {
+            min: 1,
+            max: 31_536_000,
+        },
+        unset: Unset::Is("3600"),
+        about: "Seconds that the server waits while a slow sink keeps us from reading (`net_write_timeout` of our connection).",
+    },
+    Key {
+        path: "mysql.event_bytes_max",
+        kind: Kind::Bytes {
+            min: 1024,
+            max: 1 << 30,
+        },
+        unset: Unset::Is(r#""128MiB""#),
+        about: "Largest binlog event that is taken; a larger one stops the database and names it. MySQL's own limit is 1 GiB. Up to three times this may be in memory while such an event passes.",
+    },
+    Key {
+        path: "mysql.transaction_bytes_max",
+        kind: Kind::Bytes {
+            min: 1024,
+            max: 1 << 60,
+        },
+        unset: Unset::Is(r#""64GiB""#),
+        about: "What one compressed transaction may inflate to. It is inflated as a stream, so this guards time, not memory: raise it where `binlog_transaction_compression` meets larger transactions.",
+    },
+    Key {
+        path: "mysql.held_bytes_max",
+        kind: Kind::Bytes {
+            min: 1024,
+            max: 1 << 40,
+        },
+        unset: Unset::Is(r#""64MiB""#),
+        about: "Memory for transactions that must wait for their commit, as the server says that a part of them could be rolled back.",
+    },
+    Key {
+        path: "mysql.tls.mode",
+        kind: Kind::Word(&["verify_identity", "verify_ca", "required", "disabled"]),
+        unset: Unset::Is(r#""verify_identity""#),
+        about: "What is checked, as MySQL's `--ssl-mode`; there is no silent fallback. `verify_ca` does not check the name, `required` encrypts and checks nothing, `disabled` is clear text and only allowed on a loopback address.",
+    },
+    Key {
+        path: "mysql.tls.ca_file",
+        kind: Kind::Text,
+        unset: Unset::Nothing {
+            example: r#""/etc/remora/ca.pem""#,
+        },
+        about: "Certificate authorities (PEM) that may have signed the server's certificate; the public ones where not set.",
+    },
+    Key {
+        path: "mysql.tls.cert_file",
+        kind: Kind::Text,
+        unset: Unset::Nothing {
+            example: r#""/etc/remora/client-cert.pem""#,
+        },
+        about: "Our certificate chain (PEM), where the account asks for one; together with `mysql.tls.key_file`.",
+    },
+    Key {
+        path: "mysql.tls.key_file",
+        kind: Kind::Text,
+        unset: Unset::Nothing {
+            example: r#""/etc/remora/client-key.pem""#,
+        },
+        about: "The private key of that certificate (PEM). Other users must have no access to it.",
+    },
+    Key {
+        path: "capture.include",
+        kind: Kind::List,
+        unset: Unset::Is("[]"),
+        about: "Regular expressions, as Debezium's `table.include.list`: a table is captured when one matches the whole of `database.table`, in any letter case. Empty means all tables.",
+    },
+    Key {
+        path: "capture.exclude",
+        kind: Kind::List,
+        unset: Unset::Is("[]"),
+        about: "Tables that are left out of those, as Debezium's `table.exclude.list`.",
+    },
+    Key {
+        path: "records.tombstones",
+        kind: Kind::Bool,
+        unset: Unset::Is("true"),
+        about: "A record with a null value after each delete (`tombstones.on.delete`), so that compacted topics forget the key.",
+    },
+    Key {
+        path: "headers.context",
+        kind: Kind::Bool,
+        unset: Unset::Is("true"),
+        about: "Debezium's context headers on each record (`extended.headers.enabled`).",
+    },
+    Key {
+        path: "headers.id",
+        kind: Kind::Bool,
+        unset: Unset::Is("false"),
+        about: "The change id as header `__remora.id`: the same on every replay, for consumers that drop duplicates.",
+    },
+    Key {
+        path: "sink.type",
+        kind: Kind::Word(&["kafka", "stdout", "file"]),
+        unset: Unset::Is(r#""kafka""#),
+        about: "Where records go. `stdout` and `file` write one JSON object a line.",
+    },
+    Key {
+        path: "sink.path",
+        kind: Kind::Text,
+        unset: Unset::Nothing {
+            example: r#""shop.jsonl""#,
+        },
+        about: "The file that a sink of type `file` appends to; required there.",
+    },
+    Key {
+        path: "kafka.brokers",
+        kind: Kind::Text,
+        unset: Unset::Required {
+            example: r#""kafka-1.example.com:9092,kafka-2.example.com:9092""#,
+        },
+        about: "Brokers to ask first (`bootstrap.servers`); required for a sink of type `kafka`.",
+    },
+    Key {
+        path: "kafka.partitions",
+        kind: Kind::Integer {
+            min: 1,
+            max: 1_000_000,
+        },
+        unset: Unset::Is("1"),
+        about: "Partitions of a topic that remora creates. Existing topics keep theirs.",
+    },
+    Key {
+        path: "kafka.replication",
+        kind: Kind::Integer {
+            min: -1,
+            max: 32_767,
+        },
+        unset: Unset::Is("-1"),
+        about: "Replication factor of a topic that remora creates; -1 leaves it to the broker.",
+    },
+    Key {
+        path: "kafka.in_flight_bytes_max",
+        kind: Kind::Bytes {
+            min: 1 << 20,
+            max: 1 << 40,
+        },
+        unset: Unset::Is(r#""16MiB""#),
+        about: "Records handed to librdkafka and not acknowledged yet, each counted with 256 bytes more. Reading waits when they are this many.",
+    },
+    Key {
+        path: "kafka.properties",
+        kind: Kind::Settings,
+        unset: Unset::Is("{}"),
+        about: "librdkafka settings by their own names, such as `security.protocol`, `sasl.username`, `compression.type` or `linger.ms`. Those that a promise of remora fixes are refused, and so are secrets.",
+    },
+    Key {
+        path: "kafka.properties_files",
+        kind: Kind::Files,
+        unset: Unset::Is("{}"),
+        about: "Files that hold librdkafka settings, such as `\"sasl.password\" = \"/run/secrets/kafka_password\"`; treated as `mysql.password_file`.",
+    },
+    Key {
+        path: "checkpoint.store",
+        kind: Kind::Word(&["kafka", "file"]),
+        unset: Unset::Derived {
+            rule: "`kafka` for a sink of type `kafka`, else `file`",
+            example: r#""kafka""#,
+        },
+        about: "Where the position is kept. `kafka` needs a sink of type `kafka`: one record per database in a compacted topic.",
+    },
+    Key {
+        path: "checkpoint.topic",
+        kind: Kind::Text,
+        unset: Unset::Is(r#""remora.positions""#),
+        about: "The topic of `checkpoint.store = \"kafka\"`.",
+    },
+    Key {
+        path: "checkpoint.path",
+        kind: Kind::Text,
+        unset: Unset::Derived {
+            rule: "`state/NAME.position`, NAME being the file's name without `.toml`",
+            example: r#""state/shop.position""#,
+        },
+        about: "The file of `checkpoint.store = \"file\"`; relative to the folder that remora is started in.",
+    },
+    Key {
+        path: "checkpoint.interval_ms",
+        kind: Kind::Integer {
+            min: 1,
+            max: 600_000,
+        },
+        unset: Unset::Is("500"),
+        about: "Milliseconds between two writes of a position that moved. After a crash, what was sent since the last write is sent again.",
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn distance_counts_letters() {
+        assert_eq!(distance("", "abc"), 3);
+        assert_eq!(distance("abc", ""), 3);
+        assert_eq!(distance("kitten", "sitting"), 3);
+        assert_eq!(distance("mysql", "mysql"), 0);
+    }
+
+    #[test]
+    fn similar_finds_a_misspelt_or_misplaced_key() {
+        assert_eq!(similar(DATABASE, "mysql.hots"), Some("mysql.host"));
+        assert_eq!(similar(DATABASE, "mysq"), Some("mysql"));
+        assert_eq!(similar(DATABASE, "host"), Some("mysql.host"));
+        assert_eq!(similar(DATABASE, "strat"), Some("start"));
+        assert_eq!(similar(DATABASE, "records.headers"), None);
+        assert_eq!(similar(DATABASE, "completely_different"), None);
+    }
+
+    #[test]
+    fn paths_are_unique_and_tables_stand_together() {
+        for keys in [DAEMON, DATABASE] {
+            let mut closed = Vec::new();
+            let mut current = None;
+            for key in keys {
+                assert_eq!(
+                    keys.iter().filter(|other| other.path == key.path).count(),
+                    1
+                );
+                let table = key.path.rsplit_once('.').map(|(table, _)| table);
+                if table != current {
+                    assert!(
+                        !closed.contains(&table),
+                        "{} stands apart from its table",
+                        key.path
+                    );
+                    closed.push(current);
+                    current = table;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! The files as they are written, all layers merged: what serde reads, before any meaning is checked.
+//!
+//! A key with a fixed default is always there, since the defaults are the lowest layer. Nothing here
+//! derives `Debug`: passwords pass through.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+/// `daemon.toml`.
+#[derive(Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawDaemon {
+    pub(super) shutdown_timeout_s: u64,
+    pub(super) http: RawHttp,
+    pub(super) log: RawLog,
+}
+
+#[derive(Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawHttp {
+    pub(super) listen: String,
+}
+
+#[derive(Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawLog {
+    pub(super) format: RawLogFormat,
+    pub(super) level: String,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(rename_all = "snake_case")]
+pub(super) enum RawLogFormat {
+    Text,
+    Json,
+}
+
+/// A file in `databases/`.
+#[derive(Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawDatabase {
+    pub(super) topic_prefix: Option<String>,
+    pub(super) start: Option<RawStart>,
+    pub(super) mysql: RawMysql,
+    pub(super) capture: RawCapture,
+    pub(super) records: RawRecords,
+    pub(super) headers: RawHeaders,
+    pub(super) sink: RawSink,
+    pub(super) kafka: RawKafka,
+    pub(super) checkpoint: RawCheckpoint,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(rename_all = "snake_case")]
+pub(super) enum RawStart {
+    Now,
+    Earliest,
+}
+
+#[derive(Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawMysql {
+    pub(super) host: Option<String>,
+    pub(super) port: u16,
+    pub(super) user: Option<String>,
+    pub(super) password_file: Option<String>,
+    pub(super) password: Option<String>,
+    pub(super) server_id: Option<u32>,
+    pub(super) server_public_key: Option<String>,
+    pub(super) connect_timeout_ms: u64,
+    pub(super) heartbeat_ms: u64,
+    pub(super) net_write_timeout_s: u64,
+    pub(super) event_bytes_max: usize,
+    pub(super) transaction_bytes_max: u64,
+    pub(super) held_bytes_max: usize,
+    pub(super) tls: RawTls,
+}
+
+#[derive(Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawTls {
+    pub(super) mode: RawTlsMode,
+    pub(super) ca_file: Option<String>,
+    pub(super) cert_file: Option<String>,
+    pub(super) key_file: Option<String>,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(rename_all = "snake_case")]
+pub(super) enum RawTlsMode {
+    VerifyIdentity,
+    VerifyCa,
+    Required,
+    Disabled,
+}
+
+#[derive(Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawCapture {
+    pub(super) include: Vec<String>,
+    pub(super) exclude: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawRecords {
+    pub(super) tombstones: bool,
+}
+
+#[derive(Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawHeaders {
+    pub(super) context: bool,
+    pub(super) id: bool,
+}
+
+#[derive(Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawSink {
+    pub(super) r#type: RawSinkType,
+    pub(super) path: Option<String>,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(rename_all = "snake_case")]
+pub(super) enum RawSinkType {
+    Kafka,
+    Stdout,
+    File,
+}
+
+#[derive(Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawKafka {
+    pub(super) brokers: Option<String>,
+    pub(super) partitions: i32,
+    pub(super) replication: i32,
+    pub(super) in_flight_bytes_max: usize,
+    pub(super) properties: BTreeMap<String, String>,
+    pub(super) properties_files: BTreeMap<String, String>,
+}
+
+#[derive(Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawCheckpoint {
+    pub(super) store: Option<RawStore>,
+    pub(super) topic: String,
+    pub(super) path: Option<String>,
+    pub(super) interval_ms: u64,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(rename_all = "snake_case")]
+pub(super) enum RawStore {
+    Kafka,
+    File,
+}

@@ -1,0 +1,710 @@
+//! What a folder and an environment give: through the public functions only.
+
+use std::collections::BTreeSet;
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::os::unix::ffi::OsStringExt;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+
+use super::*;
+
+/// The smallest file that is right.
+const SMALL: &str = r#"
+[mysql]
+host = "db.example.com"
+user = "remora"
+[kafka]
+brokers = "kafka:9092"
+"#;
+
+struct Folder(tempfile::TempDir);
+
+impl Folder {
+    fn new(files: &[(&str, &str)]) -> Folder {
+        let folder = Folder(tempfile::tempdir().unwrap());
+        fs::create_dir(folder.0.path().join("databases")).unwrap();
+        for (name, text) in files {
+            fs::write(folder.0.path().join(name), text).unwrap();
+        }
+        folder
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn secret(&self, name: &str, text: &str, mode: u32) -> String {
+        let path = self.path(name);
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        path.to_str().unwrap().to_owned()
+    }
+
+    fn load(&self, variables: &[(&str, &str)]) -> Result<Config, ConfigErrors> {
+        self.load_with(variables, &Overrides::default())
+    }
+
+    fn load_with(
+        &self,
+        variables: &[(&str, &str)],
+        overrides: &Overrides,
+    ) -> Result<Config, ConfigErrors> {
+        let variables = variables
+            .iter()
+            .map(|(name, value)| (name.into(), value.into()));
+        load_with(self.0.path(), variables, overrides)
+    }
+
+    /// Findings as `file or variable|key|problem`, without the path of the folder.
+    fn findings(&self, variables: &[(&str, &str)]) -> Vec<String> {
+        let errors = self.load(variables).unwrap_err();
+        assert_eq!(
+            errors.to_string().lines().count(),
+            errors.findings.len(),
+            "{errors}"
+        );
+        let folder = format!("{}/", self.0.path().display());
+        let findings = errors.findings.iter().map(|finding| {
+            assert!(!finding.remedy.is_empty());
+            let key = finding.key.clone().unwrap_or_default();
+            format!("{}|{key}|{}", finding.place, finding.problem).replace(&folder, "")
+        });
+        findings.collect()
+    }
+}
+
+/// One database named `shop`, with lines after the smallest file's.
+fn shop(lines: &str) -> Folder {
+    Folder::new(&[("databases/shop.toml", &format!("{SMALL}{lines}"))])
+}
+
+/// The whole text of `shop.toml` with the smallest file's line replaced.
+fn shop_with(line: &str, replacement: &str) -> Folder {
+    let text = SMALL.replace(line, replacement);
+    assert_ne!(text, SMALL, "{line}");
+    Folder::new(&[("databases/shop.toml", &text)])
+}
+
+fn only(config: Config) -> Database {
+    let [database] = <[Database; 1]>::try_from(config.databases).unwrap();
+    database
+}
+
+fn kafka(database: &Database) -> &Kafka {
+    match &database.sink {
+        Sink::Kafka(kafka) => kafka,
+        Sink::Stdout | Sink::File(_) => panic!("not Kafka"),
+    }
+}
+
+#[test]
+fn the_smallest_file_gets_every_default() {
+    let config = shop("").load(&[]).unwrap();
+    assert_eq!(config.daemon.http_listen.to_string(), "127.0.0.1:9187");
+    assert_eq!(config.daemon.shutdown_timeout, Duration::from_secs(25));
+    assert_eq!(config.daemon.log_format, LogFormat::Text);
+    assert_eq!(config.daemon.log_level, "info");
+    let database = only(config);
+    assert_eq!(
+        (database.name.as_str(), database.topic_prefix.as_str()),
+        ("shop", "shop")
+    );
+    assert_eq!(database.start, None);
+    let mysql = &database.mysql;
+    assert_eq!(
+        (mysql.host.as_str(), mysql.port, mysql.user.as_str()),
+        ("db.example.com", 3306, "remora")
+    );
+    assert_eq!(mysql.password.reveal(), "");
+    assert!((1_000_000_000..=4_000_000_000).contains(&mysql.server_id));
+    assert_eq!(mysql.server_public_key, None);
+    assert_eq!(mysql.connect_timeout, Duration::from_secs(10));
+    assert_eq!(mysql.heartbeat, Duration::from_secs(5));
+    assert_eq!(mysql.net_write_timeout, Duration::from_secs(3600));
+    assert_eq!(mysql.event_bytes_max, 134_217_728);
+    assert_eq!(mysql.transaction_bytes_max, 64 << 30);
+    assert_eq!(mysql.held_bytes_max, 67_108_864);
+    assert_eq!(mysql.tls.mode, TlsMode::VerifyIdentity);
+    assert!(mysql.tls.ca_file.is_none() && mysql.tls.identity.is_none());
+    assert!(database.capture.include.is_empty() && database.capture.exclude.is_empty());
+    let records = database.records;
+    assert_eq!(
+        (
+            records.tombstones,
+            records.headers_context,
+            records.headers_id
+        ),
+        (true, true, false)
+    );
+    let kafka = kafka(&database);
+    assert_eq!(
+        (kafka.brokers.as_str(), kafka.partitions, kafka.replication),
+        ("kafka:9092", 1, -1)
+    );
+    assert_eq!(kafka.in_flight_bytes_max, 16 << 20);
+    assert!(kafka.properties.is_empty());
+    assert_eq!(database.checkpoint.interval, Duration::from_millis(500));
+    assert!(matches!(
+        &database.checkpoint.store,
+        CheckpointStore::Kafka { topic } if topic == "remora.positions"
+    ));
+}
+
+#[test]
+fn every_finding_of_every_file_comes_at_once() {
+    let folder = Folder::new(&[
+        (
+            "daemon.toml",
+            "[http]\nlisten = \"localhost\"\n[log]\nlevel = \"inof\"\nformat = 1\n",
+        ),
+        (
+            "databases/a.toml",
+            "topic = \"x\"\n[mysql]\nhots = \"a\"\nport = \"3306\"\nuser = \"remora\"\nheartbeat_ms = 1\n\
+             [mysq]\nhost = \"a\"\n[capture]\ninclude = [\"a.(\", \"b.)\"]\n[sink]\ntype = \"kafak\"\n\
+             [records]\nheaders.id = true\n",
+        ),
+        (
+            "databases/b.toml",
+            "[mysql]\nhost = \"b\"\nuser = 7\ntls = \"required\"\n[kafka",
+        ),
+        (
+            "databases/c.toml",
+            "checkpoint = 5\n[mysql]\nhost = \"c\"\nuser = \"\"\n",
+        ),
+    ]);
+    let findings = folder.findings(&[
+        ("REMORA__C__MYSQL__PROT", "1"),
+        ("REMORA__C__HEADERS__ID", "yes"),
+    ]);
+    let found: BTreeSet<&str> = findings.iter().map(String::as_str).collect();
+    assert_eq!(
+        found.len(),
+        findings.len(),
+        "a finding comes twice: {findings:#?}"
+    );
+    let expected = [
+        "daemon.toml|http.listen|expected an IP address and a port, found \"localhost\"",
+        "daemon.toml|log.level|\"inof\" is not a log level",
+        "daemon.toml|log.format|expected one of \"text\", \"json\", found an integer",
+        "databases/a.toml|topic|unknown key",
+        "databases/a.toml|mysql.hots|unknown key",
+        "databases/a.toml|mysql.host|is required and not set",
+        "databases/a.toml|mysql.port|expected an integer from 1 to 65535, found a text",
+        "databases/a.toml|mysql.heartbeat_ms|expected an integer from 100 to 3600000, found 1",
+        "databases/a.toml|mysq|unknown key",
+        "databases/a.toml|capture.include|entry \"a.(\" is not a regular expression: unclosed group",
+        "databases/a.toml|capture.include|entry \"b.)\" is not a regular expression: unopened group",
+        "databases/a.toml|sink.type|expected one of \"kafka\", \"stdout\", \"file\", found \"kafak\"",
+        "databases/a.toml|records.headers|unknown key",
+        "databases/a.toml|kafka.brokers|is required and not set",
+        "databases/c.toml|checkpoint|expected a table, found an integer",
+        "databases/c.toml|mysql.user|is empty",
+        "databases/c.toml|kafka.brokers|is required and not set",
+        "environment variable REMORA__C__MYSQL__PROT|mysql.prot|unknown key",
+        "environment variable REMORA__C__HEADERS__ID|headers.id|expected true or false, found another text",
+    ];
+    for expected in expected {
+        assert!(
+            found.contains(expected),
+            "missing: {expected}\nin {findings:#?}"
+        );
+    }
+    let syntax: Vec<&&str> = found
+        .iter()
+        .filter(|text| text.contains("not valid TOML"))
+        .collect();
+    assert!(
+        matches!(syntax[..], [text] if text.starts_with("databases/b.toml||") && text.contains("line 5"))
+    );
+}
+
+#[test]
+fn a_finding_says_what_was_probably_meant() {
+    let errors = shop("[mysql.tsl]\nmode = \"required\"\n").load(&[("REMORA__SHPO__START", "now")]);
+    let text = errors.unwrap_err().to_string();
+    assert!(text.contains("did you mean mysql.tls?"), "{text}");
+    assert!(text.contains("did you mean REMORA__SHOP__"), "{text}");
+    let errors = shop("")
+        .load(&[("REMORA__SHOP__MYSQL__PASWORD", "x")])
+        .unwrap_err();
+    assert!(
+        errors
+            .to_string()
+            .contains("did you mean REMORA__SHOP__MYSQL__PASSWORD?"),
+        "{errors}"
+    );
+}
+
+#[test]
+fn variables_stand_above_the_file_and_keep_text() {
+    let folder = Folder::new(&[("databases/shop-eu.1.toml", SMALL), ("daemon.toml", "")]);
+    let config = folder
+        .load(&[
+            ("REMORA__DAEMON__HTTP__LISTEN", "0.0.0.0:80"),
+            ("REMORA__DAEMON__SHUTDOWN_TIMEOUT_S", "0"),
+            ("REMORA__SHOP_EU_1__TOPIC_PREFIX", "shop"),
+            ("REMORA__SHOP_EU_1__START", "earliest"),
+            ("REMORA__SHOP_EU_1__MYSQL__PORT", "3307"),
+            ("REMORA__SHOP_EU_1__MYSQL__PASSWORD", "007"),
+            ("REMORA__SHOP_EU_1__MYSQL__USER", "1e3"),
+            ("REMORA__SHOP_EU_1__MYSQL__EVENT_BYTES_MAX", "1MiB"),
+            ("REMORA__SHOP_EU_1__MYSQL__TLS__MODE", "required"),
+            ("REMORA__SHOP_EU_1__HEADERS__ID", "true"),
+            (
+                "REMORA__SHOP_EU_1__CAPTURE__INCLUDE",
+                r"shop\.a,shop\.b{1\,2}",
+            ),
+            ("REMORA__SHOP_EU_1__KAFKA__PROPERTIES__SASL_PASSWORD", "008"),
+            ("REMORA__SHOP_EU_1__KAFKA__PROPERTIES__LINGER_MS", "20"),
+            ("REMORAX", "not ours"),
+            ("REMORA_CONFIG", "not ours either"),
+        ])
+        .unwrap();
+    assert_eq!(config.daemon.http_listen.to_string(), "0.0.0.0:80");
+    assert_eq!(config.daemon.shutdown_timeout, Duration::ZERO);
+    let database = only(config);
+    assert_eq!(database.name, "shop-eu.1");
+    assert_eq!(database.topic_prefix, "shop");
+    assert_eq!(database.start, Some(Start::Earliest));
+    assert_eq!(database.mysql.port, 3307);
+    assert_eq!(database.mysql.password.reveal(), "007");
+    assert_eq!(database.mysql.user, "1e3");
+    assert_eq!(database.mysql.event_bytes_max, 1 << 20);
+    assert_eq!(database.mysql.tls.mode, TlsMode::Required);
+    assert!(database.records.headers_id);
+    assert_eq!(database.capture.include.len(), 2);
+    assert!(database.capture.include[1].is_match("shop.bb"));
+    let properties = &kafka(&database).properties;
+    assert_eq!(properties["sasl.password"].reveal(), "008");
+    assert_eq!(properties["linger.ms"].reveal(), "20");
+}
+
+#[test]
+fn variables_that_would_do_nothing_are_findings() {
+    let folder = shop("");
+    let findings = folder.findings(&[
+        ("REMORA__OTHER__START", "now"),
+        ("REMORA__SHOP", "x"),
+        ("remora__shop__start", "now"),
+        ("REMORA__SHOP__KAFKA__PROPERTIES", "x"),
+        ("REMORA__SHOP__MYSQL", "x"),
+        ("REMORA__EXAMPLE__START", "now"),
+    ]);
+    assert_eq!(findings.len(), 6, "{findings:#?}");
+    let table = "environment variable REMORA__SHOP__MYSQL|mysql|is a table, not a key";
+    assert!(findings.iter().any(|text| text == table), "{findings:#?}");
+    let name = OsString::from("REMORA__SHOP__MYSQL__PASSWORD");
+    let value = OsString::from_vec(vec![0xff]);
+    let errors = load(folder.0.path(), [(name, value)]).unwrap_err();
+    assert!(errors.to_string().contains("not UTF-8"), "{errors}");
+    // Anything else in the environment may be what it likes.
+    let name = OsStr::new("PATH").to_owned();
+    assert!(load(folder.0.path(), [(name, OsString::from_vec(vec![0xff]))]).is_ok());
+}
+
+#[test]
+fn secrets_come_from_files_or_variables_and_are_never_shown() {
+    let folder = shop("[kafka.properties]\n\"sasl.username\" = \"u\"\n");
+    let mysql = folder.secret("mysql", "hunter2-mysql\n", 0o400);
+    let sasl = folder.secret("sasl", "hunter2-sasl\n", 0o440);
+    let text = fs::read_to_string(folder.path("databases/shop.toml"))
+        .unwrap()
+        .replace("[mysql]", &format!("[mysql]\npassword_file = {mysql:?}"))
+        .replace(
+            "[kafka]",
+            &format!("[kafka]\nproperties_files = {{ \"sasl.password\" = {sasl:?} }}"),
+        );
+    fs::write(folder.path("databases/shop.toml"), text).unwrap();
+    let config = folder.load(&[]).unwrap();
+    let shown = format!("{config:?}");
+    assert!(!shown.contains("hunter2"), "{shown}");
+    let database = only(config);
+    assert_eq!(database.mysql.password.reveal(), "hunter2-mysql");
+    let properties = &kafka(&database).properties;
+    assert_eq!(properties["sasl.password"].reveal(), "hunter2-sasl");
+    assert_eq!(properties["sasl.username"].reveal(), "u");
+
+    let database = only(
+        folder
+            .load(&[
+                ("REMORA__SHOP__MYSQL__PASSWORD", ""),
+                ("REMORA__SHOP__KAFKA__PROPERTIES__SASL_PASSWORD", "above"),
+            ])
+            .unwrap(),
+    );
+    assert_eq!(database.mysql.password.reveal(), "");
+    assert_eq!(
+        kafka(&database).properties["sasl.password"].reveal(),
+        "above"
+    );
+
+    folder.secret("mysql", "hunter2", 0o644);
+    let errors = folder.load(&[]).unwrap_err();
+    let text = format!("{errors} {errors:?}");
+    assert!(
+        text.contains(&format!("run: chmod o= {mysql}")) && !text.contains("hunter2"),
+        "{text}"
+    );
+}
+
+#[test]
+fn secrets_in_a_file_are_refused_without_being_shown() {
+    let folder = shop_with(
+        "[mysql]",
+        "password = \"hunter2\"\n[mysql]\npassword = \"hunter2\"\npasword = \"hunter2\"",
+    );
+    let text = fs::read_to_string(folder.path("databases/shop.toml")).unwrap();
+    let lines = "properties = { \"sasl.password\" = \"hunter2\", \"ssl.key.password\" = 2, \
+                 \"sasl.jaas.config\" = \"hunter2\" }\nproperties_files = { \"sasl.password\" = 5 }\n";
+    fs::write(folder.path("databases/shop.toml"), format!("{text}{lines}")).unwrap();
+    let errors = folder.load(&[]).unwrap_err();
+    let text = format!("{errors} {errors:?}");
+    assert!(!text.contains("hunter2"), "{text}");
+    assert_eq!(errors.findings.len(), 7, "{errors}");
+    for remedy in [
+        "REMORA__SHOP__MYSQL__PASSWORD",
+        "mysql.password_file",
+        "REMORA__SHOP__KAFKA__PROPERTIES__SASL_PASSWORD",
+        "kafka.properties_files",
+    ] {
+        assert!(text.contains(remedy), "{remedy}: {text}");
+    }
+}
+
+#[test]
+fn clear_text_is_only_for_loopback() {
+    let lines = "[mysql.tls]\nmode = \"disabled\"\n";
+    let errors = shop(lines).load(&[]).unwrap_err();
+    assert_eq!(errors.findings.len(), 1, "{errors}");
+    assert_eq!(errors.findings[0].key.as_deref(), Some("mysql.tls.mode"));
+    assert!(errors.findings[0].remedy.contains("verify_identity"));
+    for host in ["localhost", "127.0.0.1", "::1"] {
+        let database = only(
+            shop(lines)
+                .load(&[("REMORA__SHOP__MYSQL__HOST", host)])
+                .unwrap(),
+        );
+        assert_eq!(database.mysql.tls.mode, TlsMode::Disabled);
+    }
+}
+
+#[test]
+fn a_client_certificate_needs_its_key() {
+    let folder = shop("");
+    let key = folder.secret("key.pem", "", 0o600);
+    let open_key = folder.secret("open.pem", "", 0o644);
+    let with = |tls: &[(&str, &str)]| {
+        let names: Vec<(String, &str)> = tls
+            .iter()
+            .map(|(name, value)| (format!("REMORA__SHOP__MYSQL__TLS__{name}"), *value))
+            .collect();
+        let variables: Vec<(&str, &str)> = names.iter().map(|(n, v)| (n.as_str(), *v)).collect();
+        folder.load(&variables)
+    };
+    let database = only(with(&[("CERT_FILE", &open_key), ("KEY_FILE", &key)]).unwrap());
+    assert_eq!(
+        database.mysql.tls.identity.unwrap().key_file,
+        PathBuf::from(&key)
+    );
+    for (wrong, key) in [
+        (&[("CERT_FILE", key.as_str())][..], "mysql.tls.key_file"),
+        (&[("KEY_FILE", &key)], "mysql.tls.cert_file"),
+        (
+            &[("CERT_FILE", &key), ("KEY_FILE", &open_key)],
+            "mysql.tls.key_file",
+        ),
+        (&[("CA_FILE", "/nowhere")], "mysql.tls.ca_file"),
+        (&[("CA_FILE", "/")], "mysql.tls.ca_file"),
+    ] {
+        let errors = with(wrong).unwrap_err();
+        assert_eq!(errors.findings.len(), 1, "{errors}");
+        assert_eq!(errors.findings[0].key.as_deref(), Some(key));
+    }
+}
+
+#[test]
+fn settings_that_a_promise_fixes_are_refused_wherever_they_come_from() {
+    let folder = shop("properties = { \"acks\" = 1, \"linger.ms\" = 5, \"foo.bar\" = true }\n");
+    let findings = folder.findings(&[(
+        "REMORA__SHOP__KAFKA__PROPERTIES__ENABLE_IDEMPOTENCE",
+        "false",
+    )]);
+    assert_eq!(findings.len(), 3, "{findings:#?}");
+    for begin in [
+        "databases/shop.toml|kafka.properties.acks|may not be set, since it is always all",
+        "databases/shop.toml|kafka.properties.\"foo.bar\"|is refused by librdkafka",
+        "environment variable REMORA__SHOP__KAFKA__PROPERTIES__ENABLE_IDEMPOTENCE|\
+         kafka.properties.\"enable.idempotence\"|may not be set",
+    ] {
+        assert!(
+            findings.iter().any(|text| text.starts_with(begin)),
+            "{begin}\n{findings:#?}"
+        );
+    }
+}
+
+#[test]
+fn sinks_need_what_they_write_to() {
+    let rest = SMALL.replace("[kafka]\nbrokers = \"kafka:9092\"\n", "");
+    let load =
+        |lines: &str| Folder::new(&[("databases/shop.toml", &format!("{rest}{lines}"))]).load(&[]);
+    let database = only(load("[sink]\ntype = \"stdout\"\n").unwrap());
+    assert!(matches!(database.sink, Sink::Stdout));
+    assert!(matches!(
+        &database.checkpoint.store,
+        CheckpointStore::File { path } if path.as_os_str() == "state/shop.position"
+    ));
+    let database = only(load("[sink]\ntype = \"file\"\npath = \"out\"\n").unwrap());
+    assert!(matches!(&database.sink, Sink::File(path) if path.as_os_str() == "out"));
+    for (lines, key) in [
+        ("", "kafka.brokers"),
+        ("[sink]\ntype = \"file\"\n", "sink.path"),
+        (
+            "[sink]\ntype = \"stdout\"\n[checkpoint]\nstore = \"kafka\"\n",
+            "checkpoint.store",
+        ),
+        (
+            "[sink]\ntype = \"file\"\npath = \"a\"\n[checkpoint]\npath = \"a\"\n",
+            "checkpoint.path",
+        ),
+        (
+            "[sink]\ntype = \"stdout\"\n[kafka]\nreplication = 0\n",
+            "kafka.replication",
+        ),
+    ] {
+        let errors = load(lines).unwrap_err();
+        assert_eq!(errors.findings.len(), 1, "{errors}");
+        assert_eq!(errors.findings[0].key.as_deref(), Some(key));
+    }
+}
+
+#[test]
+fn the_command_line_replaces_the_sink_and_keeps_its_position_apart() {
+    let files = [
+        (
+            "databases/a.toml",
+            "[mysql]\nhost = \"a\"\nuser = \"u\"\n[checkpoint]\nstore = \"kafka\"\n",
+        ),
+        (
+            "databases/b.toml",
+            "[mysql]\nhost = \"b\"\nuser = \"u\"\n[checkpoint]\nstore = \"file\"\npath = \"real\"\n",
+        ),
+    ];
+    let overrides = |sink| Overrides {
+        sink: Some(sink),
+        start: Some(Start::Now),
+    };
+    let paths = |config: &Config| -> Vec<PathBuf> {
+        let path = |database: &Database| match &database.checkpoint.store {
+            CheckpointStore::File { path } => path.clone(),
+            CheckpointStore::Kafka { .. } => panic!("not a file"),
+        };
+        config.databases.iter().map(path).collect()
+    };
+    let folder = Folder::new(&files);
+    let config = folder
+        .load_with(&[], &overrides(SinkOverride::Stdout))
+        .unwrap();
+    assert!(config.databases.iter().all(|database| {
+        matches!(database.sink, Sink::Stdout) && database.start == Some(Start::Now)
+    }));
+    assert_eq!(
+        paths(&config),
+        ["state/a.stdout.position", "state/b.stdout.position"].map(PathBuf::from)
+    );
+    let config = folder
+        .load_with(&[], &overrides(SinkOverride::File("out".to_owned())))
+        .unwrap();
+    assert!(matches!(&config.databases[1].sink, Sink::File(path) if path.as_os_str() == "out"));
+    assert_eq!(
+        paths(&config),
+        ["out.a.position", "out.b.position"].map(PathBuf::from)
+    );
+}
+
+#[test]
+fn databases_do_not_share_what_must_be_their_own() {
+    let file = |lines: &str, mysql: &str| {
+        format!("{lines}\n[sink]\ntype = \"stdout\"\n[mysql]\nuser = \"u\"\n{mysql}\n")
+    };
+    let folder = Folder::new(&[
+        (
+            "databases/a.toml",
+            &file("topic_prefix = \"x\"", "host = \"a\""),
+        ),
+        (
+            "databases/b.toml",
+            &file(
+                "topic_prefix = \"x\"\ncheckpoint.path = \"./p/q\"",
+                "host = \"b\"",
+            ),
+        ),
+        (
+            "databases/c.toml",
+            &file("checkpoint.path = \"p//q\"", "host = \"c\"\nserver_id = 7"),
+        ),
+        ("databases/d.toml", &file("", "host = \"C\"\nserver_id = 7")),
+    ]);
+    let findings = folder.findings(&[]);
+    assert_eq!(findings.len(), 3, "{findings:#?}");
+    assert!(
+        findings[0].starts_with("databases/b.toml|topic_prefix|\"x\" is that of databases/a.toml")
+    );
+    assert!(findings[1].starts_with("databases/c.toml|checkpoint.path|"));
+    assert!(
+        findings[2].starts_with("databases/d.toml|mysql.server_id|7 is that of databases/c.toml")
+    );
+}
+
+#[test]
+fn names_of_files_must_be_names_of_variables() {
+    let folder = Folder::new(&[
+        ("databases/a-b.toml", &SMALL.replace("db.", "a.")),
+        ("databases/a_b.toml", SMALL),
+        ("databases/c--d.toml", SMALL),
+        ("databases/daemon.toml", SMALL),
+        ("databases/e f.toml", SMALL),
+        ("databases/.hidden.toml", "broken"),
+        ("databases/example.toml", "broken"),
+        ("databases/notes.txt", "broken"),
+    ]);
+    let findings = folder.findings(&[]);
+    for begin in [
+        "databases/a_b.toml||its variables would be those of databases/a-b.toml",
+        "databases/c--d.toml||the name must be",
+        "databases/daemon.toml||the name is taken",
+        "databases/e f.toml||the name must be",
+    ] {
+        assert!(
+            findings.iter().any(|text| text.starts_with(begin)),
+            "{begin}\n{findings:#?}"
+        );
+    }
+    // A space is no character of a topic either.
+    assert_eq!(findings.len(), 5, "{findings:#?}");
+}
+
+#[test]
+fn what_cannot_be_read_is_a_finding() {
+    let folder = Folder::new(&[]);
+    assert!(folder.findings(&[])[0].contains("no database is configured"));
+    let errors = load(&folder.path("absent"), []).unwrap_err();
+    assert!(errors.to_string().contains("--config DIR"), "{errors}");
+    fs::create_dir(folder.path("databases/shop.toml")).unwrap();
+    fs::create_dir(folder.path("daemon.toml")).unwrap();
+    fs::write(folder.path("databases/a.toml"), [0xff]).unwrap();
+    fs::write(folder.path("databases/b.toml"), vec![b'#'; 1024 * 1024 + 1]).unwrap();
+    assert_eq!(folder.findings(&[]).len(), 4);
+    let folder = Folder(tempfile::tempdir().unwrap());
+    assert_eq!(folder.findings(&[]).len(), 1);
+}
+
+#[test]
+fn a_host_is_neither_a_url_nor_a_pair() {
+    for host in ["mysql://u:hunter2@db/x", "db:3306", "[::1]"] {
+        let errors = shop("")
+            .load(&[("REMORA__SHOP__MYSQL__HOST", host)])
+            .unwrap_err();
+        assert_eq!(errors.findings[0].key.as_deref(), Some("mysql.host"));
+        assert!(!errors.to_string().contains("hunter2"), "{errors}");
+    }
+    assert!(
+        shop("")
+            .load(&[("REMORA__SHOP__MYSQL__HOST", "fe80::1")])
+            .is_ok()
+    );
+}
+
+#[test]
+fn the_files_of_the_repository_work() {
+    let folder = Folder::new(&[
+        ("daemon.toml", include_str!("../../config/daemon.toml")),
+        (
+            "databases/shop.toml",
+            include_str!("../../config/databases/example.toml"),
+        ),
+    ]);
+    let copied = folder.load(&[]).unwrap();
+    // With every commented line taken in, but for files that this machine does not have.
+    let text: Vec<&str> = include_str!("../../config/databases/example.toml")
+        .lines()
+        .filter(|line| !line.contains("/run/secrets/") && !line.contains("/etc/remora/"))
+        .map(|line| match line.strip_prefix('#') {
+            Some(setting) if !setting.starts_with(' ') => setting,
+            Some(_) | None => line,
+        })
+        .collect();
+    fs::write(folder.path("databases/shop.toml"), text.join("\n")).unwrap();
+    let mut database = only(folder.load(&[]).unwrap());
+    assert_eq!(
+        (database.start, database.mysql.server_id),
+        (Some(Start::Now), 1_234_567_890)
+    );
+    let copied = only(copied);
+    database.start = None;
+    database.mysql.server_id = copied.mysql.server_id;
+    assert_eq!(format!("{database:?}"), format!("{copied:?}"));
+}
+
+#[test]
+fn the_table_of_keys_and_the_types_read_agree() {
+    let paths = |value: serde_json::Value| {
+        let mut paths = BTreeSet::new();
+        flatten("", &value, &mut paths);
+        paths
+    };
+    let mut layers = layer::Layers::new(keys::DATABASE, PathBuf::new(), "X");
+    layers.add_file("");
+    let raw = layers.merge::<raw::RawDatabase>().0.unwrap();
+    let defined: BTreeSet<String> = keys::DATABASE
+        .iter()
+        .map(|key| key.path.to_owned())
+        .collect();
+    assert_eq!(paths(serde_json::to_value(raw).unwrap()), defined);
+
+    let raw = layer::Layers::new(keys::DAEMON, PathBuf::new(), "X")
+        .merge::<raw::RawDaemon>()
+        .0
+        .unwrap();
+    let defined: BTreeSet<String> = keys::DAEMON.iter().map(|key| key.path.to_owned()).collect();
+    assert_eq!(paths(serde_json::to_value(raw).unwrap()), defined);
+}
+
+fn flatten(prefix: &str, value: &serde_json::Value, paths: &mut BTreeSet<String>) {
+    match value.as_object() {
+        Some(table) if !table.is_empty() => {
+            for (name, value) in table {
+                flatten(&format!("{prefix}.{name}"), value, paths);
+            }
+        }
+        Some(_) | None => {
+            paths.insert(prefix.trim_start_matches('.').to_owned());
+        }
+    }
+}
+
+#[test]
+fn words_and_limits_of_every_key_are_those_of_the_types() {
+    // Each word and each limit must pass serde: a table that promises more than the types is a bug.
+    for key in keys::DATABASE {
+        let texts: Vec<String> = match key.kind {
+            keys::Kind::Word(words) => words.iter().map(|word| (*word).to_owned()).collect(),
+            keys::Kind::Integer { min, max } => vec![min.to_string(), max.to_string()],
+            keys::Kind::Bytes { min, max } => vec![min.to_string(), max.to_string()],
+            keys::Kind::Text | keys::Kind::Password | keys::Kind::Bool => continue,
+            keys::Kind::List | keys::Kind::Settings | keys::Kind::Files => continue,
+        };
+        for text in texts {
+            let mut layers = layer::Layers::new(keys::DATABASE, PathBuf::new(), "X");
+            layers.add_arguments(&[(key.path, text.clone())]);
+            let (raw, context) = layers.merge::<raw::RawDatabase>();
+            assert!(
+                raw.is_some(),
+                "{} = {text}: {:?}",
+                key.path,
+                context.into_findings()
+            );
+        }
+    }
+}

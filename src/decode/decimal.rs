@@ -1,0 +1,489 @@
+//! MySQL's packed DECIMAL to text.
+//!
+//! Takes the bytes of a DECIMAL in a row image or a JSON document; gives plain digits, or the form of
+//! Debezium's `decimal.handling.mode=precise`. Never allocates and never reads past what the precision
+//! and scale ask for.
+//!
+//! The format is that of `decimal2bin` in MySQL's `strings/decimal.cc`: groups of nine decimal digits as
+//! big-endian integers of four bytes, shorter groups for the leading integer digits and the trailing
+//! fraction digits, the top bit of the first byte set for positive numbers, all bits inverted for
+//! negative ones.
+
+use std::borrow::Cow;
+
+use crate::error::Classify;
+use crate::error::Fault;
+use crate::text::json;
+
+/// Most digits that a packed DECIMAL holds, integer and fraction together. Columns have at most 65, but a
+/// DECIMAL inside a JSON document counts the digits of MySQL's buffer: nine words of nine digits.
+pub const PRECISION_MAX: u8 = 81;
+
+/// Why bytes are no DECIMAL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DecimalError {
+    /// No such type.
+    #[error("DECIMAL({precision},{scale}) is outside of DECIMAL(1..{PRECISION_MAX},0..precision)")]
+    Shape {
+        /// All digits.
+        precision: u8,
+        /// Fraction digits.
+        scale: u8,
+    },
+    /// The value ends early.
+    #[error("a DECIMAL needs {expected} bytes, {found} are left")]
+    Truncated {
+        /// Bytes by precision and scale.
+        expected: usize,
+        /// Bytes given.
+        found: usize,
+    },
+    /// A group of digits holds a number of more digits.
+    #[error("digit group {group} of a DECIMAL holds more than {digits} digits")]
+    Digits {
+        /// Which group, from 0.
+        group: usize,
+        /// How many digits it has.
+        digits: u8,
+    },
+}
+
+impl Classify for DecimalError {
+    fn fault(&self) -> Fault {
+        match self {
+            DecimalError::Shape { .. }
+            | DecimalError::Truncated { .. }
+            | DecimalError::Digits { .. } => Fault::Data,
+        }
+    }
+
+    fn remedy(&self) -> Option<Cow<'static, str>> {
+        match self {
+            DecimalError::Shape { .. }
+            | DecimalError::Truncated { .. }
+            | DecimalError::Digits { .. } => Some(Cow::Borrowed(
+                "compare the table's definition with the event, and check the binlog file with \
+                 mysqlbinlog --verify-binlog-checksum",
+            )),
+        }
+    }
+}
+
+/// Bytes of a packed DECIMAL of `precision` digits, `scale` of them after the point; a scale beyond the
+/// precision counts as the precision.
+pub fn packed_len(precision: u8, scale: u8) -> usize {
+    let scale = scale.min(precision);
+    half_len(precision - scale) + half_len(scale)
+}
+
+/// Appends the number with exactly `scale` fraction digits and no exponent: `-12345678.90`, `0.00`.
+/// A negative zero prints as zero. Returns the bytes consumed, which is [`packed_len`].
+///
+/// # Errors
+/// As [`DecimalError`] says; nothing is appended then.
+pub fn write_plain(
+    out: &mut Vec<u8>,
+    bytes: &[u8],
+    precision: u8,
+    scale: u8,
+) -> Result<usize, DecimalError> {
+    let decimal = Decimal::read(bytes, precision, scale)?;
+    if decimal.negative {
+        out.push(b'-');
+    }
+    let integer = decimal.integer_groups();
+    let mut digits = itoa::Buffer::new();
+    match integer.iter().position(|group| group.value != 0) {
+        None => out.push(b'0'),
+        Some(first) => {
+            let mut groups = integer.iter().skip(first);
+            if let Some(group) = groups.next() {
+                out.extend_from_slice(digits.format(group.value).as_bytes());
+            }
+            groups.for_each(|group| group.write_padded(out));
+        }
+    }
+    let fraction = decimal.fraction_groups();
+    if !fraction.is_empty() {
+        out.push(b'.');
+        fraction.iter().for_each(|group| group.write_padded(out));
+    }
+    Ok(decimal.len)
+}
+
+/// Appends, as base64 in quotes, the unscaled number as a two's-complement big-endian integer of the
+/// fewest bytes: Kafka Connect's `Decimal`, which is Java's `BigInteger.toByteArray`.
+/// Returns the bytes consumed, which is [`packed_len`].
+///
+/// # Errors
+/// As [`DecimalError`] says; nothing is appended then.
+pub fn write_unscaled_base64(
+    out: &mut Vec<u8>,
+    bytes: &[u8],
+    precision: u8,
+    scale: u8,
+) -> Result<usize, DecimalError> {
+    let decimal = Decimal::read(bytes, precision, scale)?;
+    if precision <= 18 {
+        let magnitude = decimal.groups().iter().fold(0_i64, |sum, group| {
+            // At most 18 digits: below 2^60.
+            sum * i64::from(POWERS[usize::from(group.digits & 15)]) + i64::from(group.value)
+        });
+        let value = if decimal.negative {
+            -magnitude
+        } else {
+            magnitude
+        };
+        json::write_base64(out, minimal(&value.to_be_bytes()));
+    } else {
+        json::write_base64(out, minimal(&decimal.wide_unscaled()));
+    }
+    Ok(decimal.len)
+}
+
+/// At most eight groups of nine digits beside one shorter group on each side of the point, or nine.
+const GROUPS_MAX: usize = 10;
+
+/// 81 digits take 270 bits, the sign one more.
+const LIMBS: usize = 9;
+
+/// Powers of ten by the digits of a group; padded to sixteen so that a masked index always fits.
+const POWERS: [u32; 16] = [
+    1,
+    10,
+    100,
+    1_000,
+    10_000,
+    100_000,
+    1_000_000,
+    10_000_000,
+    100_000_000,
+    1_000_000_000,
+    0,
+    0,
+    0,
+    0,
+    0,
+    0,
+];
+
+#[derive(Clone, Copy, Default)]
+struct Group {
+    value: u32,
+    digits: u8,
+}
+
+impl Group {
+    fn write_padded(self, out: &mut Vec<u8>) {
+        let mut buffer = itoa::Buffer::new();
+        // A one in front of nine digits makes the leading zeros appear.
+        let text = buffer.format(POWERS[9] + self.value).as_bytes();
+        let start = text.len() - usize::from(self.digits.min(9));
+        out.extend_from_slice(text.get(start..).unwrap_or_default());
+    }
+}
+
+struct Decimal {
+    negative: bool,
+    groups: [Group; GROUPS_MAX],
+    integer: usize,
+    count: usize,
+    len: usize,
+}
+
+impl Decimal {
+    fn read(bytes: &[u8], precision: u8, scale: u8) -> Result<Decimal, DecimalError> {
+        if precision == 0 || precision > PRECISION_MAX || scale > precision {
+            return Err(DecimalError::Shape { precision, scale });
+        }
+        let len = packed_len(precision, scale);
+        let truncated = DecimalError::Truncated {
+            expected: len,
+            found: bytes.len(),
+        };
+        let mut rest = bytes.get(..len).ok_or(truncated)?;
+        let inverted = rest.first().is_some_and(|first| first & 0x80 == 0);
+        let mut decimal = Decimal {
+            negative: false,
+            groups: [Group::default(); GROUPS_MAX],
+            integer: 0,
+            count: 0,
+            len,
+        };
+        let integer = precision - scale;
+        let leading = std::iter::once(integer % 9).filter(|digits| *digits > 0);
+        let integers = leading.chain((0..integer / 9).map(|_| 9));
+        let trailing = std::iter::once(scale % 9).filter(|digits| *digits > 0);
+        let fractions = (0..scale / 9).map(|_| 9).chain(trailing);
+        decimal.integer = usize::from(integer.div_ceil(9));
+        let mut nonzero = false;
+        for (place, digits) in decimal.groups.iter_mut().zip(integers.chain(fractions)) {
+            let (head, tail) = rest.split_at_checked(half_len(digits)).ok_or(truncated)?;
+            // The sign bit belongs to the first byte of all, and is flipped in positive numbers.
+            let flip = if decimal.count == 0 { 0x80 } else { 0 };
+            let value = group_value(head, flip, inverted);
+            if value >= POWERS[usize::from(digits & 15)] {
+                return Err(DecimalError::Digits {
+                    group: decimal.count,
+                    digits,
+                });
+            }
+            *place = Group { value, digits };
+            nonzero |= value != 0;
+            decimal.count += 1;
+            rest = tail;
+        }
+        decimal.negative = inverted && nonzero;
+        Ok(decimal)
+    }
+
+    fn groups(&self) -> &[Group] {
+        self.groups.get(..self.count).unwrap_or_default()
+    }
+
+    fn integer_groups(&self) -> &[Group] {
+        self.groups.get(..self.integer).unwrap_or_default()
+    }
+
+    fn fraction_groups(&self) -> &[Group] {
+        self.groups
+            .get(self.integer..self.count)
+            .unwrap_or_default()
+    }
+
+    /// The unscaled number as a two's-complement big-endian integer of a fixed width.
+    fn wide_unscaled(&self) -> [u8; LIMBS * 4] {
+        let mut limbs = [0_u32; LIMBS];
+        for group in self.groups() {
+            let mut carry = u64::from(group.value);
+            for limb in &mut limbs {
+                carry += u64::from(*limb) * u64::from(POWERS[usize::from(group.digits & 15)]);
+                (*limb, carry) = (low(carry), carry >> 32);
+            }
+        }
+        if self.negative {
+            let mut carry = 1;
+            for limb in &mut limbs {
+                carry += u64::from(!*limb);
+                (*limb, carry) = (low(carry), carry >> 32);
+            }
+        }
+        let mut bytes = [0; LIMBS * 4];
+        for (place, limb) in bytes.as_chunks_mut::<4>().0.iter_mut().rev().zip(limbs) {
+            *place = limb.to_be_bytes();
+        }
+        bytes
+    }
+}
+
+/// Bytes of the digits on one side of the point.
+fn half_len(digits: u8) -> usize {
+    let rest = match digits % 9 {
+        0 => 0,
+        1 | 2 => 1,
+        3 | 4 => 2,
+        5 | 6 => 3,
+        _ => 4,
+    };
+    usize::from(digits / 9) * 4 + rest
+}
+
+fn group_value(bytes: &[u8], flip: u8, inverted: bool) -> u32 {
+    let mask = if inverted { 0xff } else { 0 };
+    let mut value = 0;
+    let mut flip = flip;
+    for byte in bytes {
+        value = value << 8 | u32::from(byte ^ flip ^ mask);
+        flip = 0;
+    }
+    value
+}
+
+fn low(value: u64) -> u32 {
+    (value & u64::from(u32::MAX)) as u32
+}
+
+/// Cuts leading bytes that only repeat the sign; one byte always stays.
+fn minimal(bytes: &[u8]) -> &[u8] {
+    let mut rest = bytes;
+    while let [first, tail @ ..] = rest {
+        let sign = tail
+            .first()
+            .map(|next| if next & 0x80 == 0 { 0 } else { 0xff });
+        if sign != Some(*first) {
+            break;
+        }
+        rest = tail;
+    }
+    rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use base64::Engine;
+    use base64::engine::general_purpose::STANDARD;
+    use proptest::prelude::*;
+
+    /// The inverse, after MySQL's description of the format.
+    fn pack(text: &str, precision: u8, scale: u8) -> Vec<u8> {
+        let negative = text.starts_with('-');
+        let (integer, fraction) = text
+            .trim_start_matches('-')
+            .split_once('.')
+            .unwrap_or((text, ""));
+        let integer = integer.trim_start_matches('-');
+        let integer = format!("{integer:0>width$}", width = usize::from(precision - scale));
+        let integer = integer[integer.len() - usize::from(precision - scale)..].to_owned();
+        let fraction = format!("{fraction:0<width$}", width = usize::from(scale));
+        let bytes_of = |digits: usize| [0, 1, 1, 2, 2, 3, 3, 4, 4, 4][digits];
+        let mut out = Vec::new();
+        let mut group = |digits: &str| {
+            let value: u32 = digits.parse().unwrap_or(0);
+            out.extend_from_slice(&value.to_be_bytes()[4 - bytes_of(digits.len())..]);
+        };
+        let (head, full) = integer.split_at(integer.len() % 9);
+        group(head);
+        for chunk in full.as_bytes().chunks(9) {
+            group(std::str::from_utf8(chunk).unwrap());
+        }
+        for chunk in fraction.as_bytes().chunks(9) {
+            group(std::str::from_utf8(chunk).unwrap());
+        }
+        out[0] ^= 0x80;
+        if negative {
+            out.iter_mut().for_each(|byte| *byte = !*byte);
+        }
+        out
+    }
+
+    fn plain(bytes: &[u8], precision: u8, scale: u8) -> Result<String, DecimalError> {
+        let mut out = b"x".to_vec();
+        let len = write_plain(&mut out, bytes, precision, scale)?;
+        assert_eq!(len, packed_len(precision, scale));
+        Ok(String::from_utf8(out[1..].to_vec()).unwrap())
+    }
+
+    fn unscaled(bytes: &[u8], precision: u8, scale: u8) -> Vec<u8> {
+        let mut out = Vec::new();
+        write_unscaled_base64(&mut out, bytes, precision, scale).unwrap();
+        STANDARD.decode(&out[1..out.len() - 1]).unwrap()
+    }
+
+    #[test]
+    fn known_bytes_of_the_server() {
+        // From the binlog of a server: CAST(… AS DECIMAL(…)) inside JSON documents.
+        type Case = (&'static [u8], u8, u8, &'static str, &'static [u8]);
+        let cases: [Case; 6] = [
+            (&[0x80, 0, 0, 1, 0x0a], 11, 2, "1.10", &[0x6e]),
+            (
+                &[0x7f, 0xff, 0xff, 0xff, 0xff, 0xfe],
+                12,
+                3,
+                "-0.001",
+                &[0xff],
+            ),
+            (&[0x80, 0, 0, 0, 0], 11, 2, "0.00", &[0]),
+            (&[0x80, 0, 0, 0, 3, 0xe7], 12, 3, "0.999", &[3, 0xe7]),
+            (
+                &[
+                    0x7f, 0xff, 0xff, 0x84, 0xe4, 0xc5, 0xf3, 0xeb, 0xfe, 0x1d, 0xbf,
+                ],
+                24,
+                6,
+                "-123456789012.123456",
+                &[0xfe, 0x49, 0x64, 0xb4, 0x59, 0xd2, 0x70, 0xc0],
+            ),
+            // What no server writes: a negative zero.
+            (&[0x7f, 0xff, 0xff, 0xff, 0xff], 10, 2, "0.00", &[0]),
+        ];
+        for (bytes, precision, scale, expected, integer) in cases {
+            assert_eq!(plain(bytes, precision, scale).as_deref(), Ok(expected));
+            assert_eq!(unscaled(bytes, precision, scale), integer);
+        }
+    }
+
+    #[test]
+    fn eight_integer_digits_take_four_bytes() {
+        let bytes = pack("-12345678.90", 10, 2);
+        assert_eq!(bytes, [0x7f, 0x43, 0x9e, 0xb1, 0xa5]);
+        assert_eq!(plain(&bytes, 10, 2).as_deref(), Ok("-12345678.90"));
+        assert_eq!(unscaled(&bytes, 10, 2), (-1234567890_i32).to_be_bytes());
+    }
+
+    #[test]
+    fn bounds_of_65_digits() {
+        let nines = "9".repeat(65);
+        assert_eq!(plain(&pack(&nines, 65, 0), 65, 0).as_deref(), Ok(&*nines));
+        // 10^65 - 1, and its two's complement.
+        let bytes = unscaled(&pack(&nines, 65, 0), 65, 0);
+        let low: [u8; 16] = bytes[bytes.len() - 16..].try_into().unwrap();
+        assert_eq!((bytes.len(), bytes[0]), (28, 0));
+        let mut expected = 0_u128;
+        (0..65).for_each(|_| expected = expected.wrapping_mul(10).wrapping_add(9));
+        assert_eq!(u128::from_be_bytes(low), expected);
+        let negative = unscaled(&pack(&format!("-{nines}"), 65, 0), 65, 0);
+        let low: [u8; 16] = negative[negative.len() - 16..].try_into().unwrap();
+        assert_eq!((negative.len(), negative[0]), (28, 0xff));
+        assert_eq!(u128::from_be_bytes(low), expected.wrapping_neg());
+        let long = "-12345678901234567890123456789012345.123456789012345678901234567890";
+        assert_eq!(plain(&pack(long, 65, 30), 65, 30).as_deref(), Ok(long));
+    }
+
+    #[test]
+    fn shapes_are_checked() {
+        let shape = |precision, scale| Err(DecimalError::Shape { precision, scale });
+        assert_eq!(plain(&[0x80; 64], 82, 0), shape(82, 0));
+        assert_eq!(plain(&[0x80; 64], 0, 0), shape(0, 0));
+        assert_eq!(plain(&[0x80; 64], 5, 6), shape(5, 6));
+        let truncated = DecimalError::Truncated {
+            expected: 5,
+            found: 4,
+        };
+        assert_eq!(plain(&[0x80; 4], 10, 2), Err(truncated));
+        let digits = DecimalError::Digits {
+            group: 1,
+            digits: 2,
+        };
+        assert_eq!(plain(&[0x80, 0, 0, 0, 100], 10, 2), Err(digits));
+    }
+
+    proptest! {
+        #[test]
+        fn packed_numbers_read_back(
+            digits in "[0-9]{81}", precision in 1..=81_u8, scale in 0..=81_u8, negative: bool,
+        ) {
+            let scale = scale.min(precision);
+            let (integer, rest) = digits.split_at(usize::from(precision - scale));
+            let fraction = &rest[..usize::from(scale)];
+            let zero = digits[..usize::from(precision)].bytes().all(|digit| digit == b'0');
+            let integer = match integer.trim_start_matches('0') { "" => "0", digits => digits };
+            let sign = if negative && !zero { "-" } else { "" };
+            let point = if scale > 0 { "." } else { "" };
+            let expected = format!("{sign}{integer}{point}{fraction}");
+            let bytes = pack(&expected, precision, scale);
+            prop_assert_eq!(bytes.len(), packed_len(precision, scale));
+            let printed = plain(&bytes, precision, scale).unwrap();
+            prop_assert_eq!(&printed, &expected);
+            if precision <= 38 {
+                let value: i128 = expected.replace('.', "").parse().unwrap();
+                let found = unscaled(&bytes, precision, scale);
+                let mut wide = [if found[0] & 0x80 == 0 { 0 } else { 0xff }; 16];
+                wide[16 - found.len()..].copy_from_slice(&found);
+                prop_assert_eq!(i128::from_be_bytes(wide), value);
+                let shorter = found.len() > 1 && (
+                    (found[0] == 0 && found[1] & 0x80 == 0)
+                    || (found[0] == 0xff && found[1] & 0x80 != 0));
+                prop_assert!(!shorter);
+            }
+        }
+
+        #[test]
+        fn arbitrary_bytes_never_panic(bytes: Vec<u8>, precision: u8, scale: u8) {
+            let mut out = Vec::new();
+            let _ = write_plain(&mut out, &bytes, precision, scale);
+            let _ = write_unscaled_base64(&mut out, &bytes, precision, scale);
+            prop_assert!(packed_len(precision, scale) <= 260);
+        }
+    }
+}

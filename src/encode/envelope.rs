@@ -1,0 +1,475 @@
+//! Row images to Debezium records: keys, envelopes, tombstones, and the three records of a key change.
+//!
+//! Takes the images of a rows event and the table's [`Plan`], appends records to a [`Batch`]. What all
+//! rows of an event share (the source block but for its row number) is written once per event and
+//! copied. Shape: Debezium 3.6, JSON without schemas. No IO, no clock: the time comes with the event.
+
+use std::borrow::Cow;
+use std::io::Write;
+use std::sync::Arc;
+
+use crate::cursor::Cursor;
+use crate::encode::cell::{self, CellError};
+use crate::error::{Classify, Fault};
+use crate::event::Operation;
+use crate::position::Gtid;
+use crate::schema::plan::{Cell, Plan};
+use crate::sink::batch::{Batch, Link, Record, Span};
+use crate::text::json;
+
+/// `source.version`.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// A primary key has at most this many columns in MySQL.
+const KEY_COLUMNS_MAX: usize = 16;
+
+/// What the records of one database look like.
+#[derive(Clone, Debug)]
+pub struct Style {
+    /// `source.name`: the topic prefix.
+    pub name: String,
+    /// A record with a null value after each delete.
+    pub tombstones: bool,
+    /// Write the change id of each record.
+    pub ids: bool,
+}
+
+/// Where the rows of an event come from.
+#[derive(Clone, Copy, Debug)]
+pub struct Origin<'a> {
+    /// Microseconds since 1970 at the commit.
+    pub commit_us: u64,
+    /// Nanoseconds since 1970 now: the envelope's own time.
+    pub now_ns: u64,
+    /// `server_id` of the server that logged the event first.
+    pub server_id: u32,
+    /// GTID of the group.
+    pub gtid: Option<Gtid>,
+    /// Binlog file.
+    pub file: &'a str,
+    /// Where the event starts in it.
+    pub pos: u64,
+    /// Where the group starts in it: its name where it has no GTID.
+    pub group_start: u64,
+    /// Connection id of the client.
+    pub thread: Option<u32>,
+}
+
+/// Where a row stands.
+#[derive(Clone, Copy, Debug)]
+pub struct RowNumber {
+    /// In its event, from 0.
+    pub in_event: u32,
+    /// In its group, all tables counted, from 0.
+    pub in_group: u64,
+}
+
+/// Why a row could not be encoded. Never holds a value.
+#[derive(Debug, thiserror::Error)]
+pub enum RowError {
+    /// A cell could not be read.
+    #[error("column {column}: {source}")]
+    Cell {
+        /// Name of the column.
+        column: String,
+        /// Why.
+        #[source]
+        source: CellError,
+    },
+    /// The bitmap of nulls is not there.
+    #[error("a row image ends before its bitmap of nulls")]
+    Bitmap,
+    /// The batch cannot name a byte beyond 4 GiB.
+    #[error("a record beyond 4 GiB")]
+    TooLarge,
+}
+
+impl Classify for RowError {
+    fn fault(&self) -> Fault {
+        Fault::Data
+    }
+
+    fn remedy(&self) -> Option<Cow<'static, str>> {
+        Some(Cow::Borrowed(match self {
+            RowError::Cell {
+                source: CellError::Text(_),
+                ..
+            } => {
+                "find the value by the primary key of the rows at this position and correct its text, or \
+                 exclude the table"
+            }
+            RowError::Cell { .. } | RowError::Bitmap => {
+                "check the binlog file at this place with mysqlbinlog; report it if the server reads it"
+            }
+            RowError::TooLarge => "exclude the table",
+        }))
+    }
+}
+
+/// Writes the records of one database.
+#[derive(Debug)]
+pub struct Encoder {
+    style: Style,
+    // `,"source":{… "row":` of the current event.
+    head: Vec<u8>,
+    // `,"thread":… "op":"` of the current event.
+    tail: Vec<u8>,
+    // `","ts_ms":…}` of the current event.
+    close: Vec<u8>,
+    // `GTID/` or `file:offset/` of the current event's group.
+    id: Vec<u8>,
+    scratch: Vec<u8>,
+}
+
+/// Where the values of the key's columns stand in the batch, and the image they are part of.
+#[derive(Clone, Copy, Default)]
+struct Image {
+    span: Span,
+    key: [Span; KEY_COLUMNS_MAX],
+}
+
+impl Encoder {
+    /// For one database.
+    pub fn new(style: Style) -> Encoder {
+        let empty = Vec::new;
+        Encoder {
+            style,
+            head: empty(),
+            tail: empty(),
+            close: empty(),
+            id: empty(),
+            scratch: empty(),
+        }
+    }
+
+    /// Writes what the rows of an event share.
+    pub fn begin_event(&mut self, plan: &Plan, origin: &Origin<'_>) {
+        let head = &mut self.head;
+        head.clear();
+        head.extend_from_slice(b",\"source\":{\"version\":\"");
+        head.extend_from_slice(VERSION.as_bytes());
+        head.extend_from_slice(b"\",\"connector\":\"mysql\",\"name\":");
+        json::write_string(head, &self.style.name);
+        head.extend_from_slice(b",\"ts_ms\":");
+        json::write_u64(head, origin.commit_us / 1000);
+        head.extend_from_slice(b",\"snapshot\":\"false\",\"db\":");
+        head.extend_from_slice(&plan.database_json);
+        head.extend_from_slice(b",\"sequence\":null,\"ts_us\":");
+        json::write_u64(head, origin.commit_us);
+        head.extend_from_slice(b",\"ts_ns\":");
+        json::write_u64(head, origin.commit_us.saturating_mul(1000));
+        head.extend_from_slice(b",\"table\":");
+        head.extend_from_slice(&plan.table_json);
+        head.extend_from_slice(b",\"server_id\":");
+        json::write_u64(head, u64::from(origin.server_id));
+        head.extend_from_slice(b",\"gtid\":");
+        match &origin.gtid {
+            Some(gtid) => append(head, format_args!("\"{gtid}\"")),
+            None => head.extend_from_slice(b"null"),
+        }
+        head.extend_from_slice(b",\"file\":");
+        json::write_string(head, origin.file);
+        head.extend_from_slice(b",\"pos\":");
+        json::write_u64(head, origin.pos);
+        head.extend_from_slice(b",\"row\":");
+        self.begin_tail(origin);
+        if self.style.ids {
+            self.begin_id(origin);
+        }
+    }
+
+    /// Reads one row of an event (an update has two images) and appends its records.
+    ///
+    /// # Errors
+    /// [`RowError`]; the batch is then as it was before.
+    pub fn row(
+        &mut self,
+        batch: &mut Batch,
+        plan: &Plan,
+        operation: Operation,
+        cursor: &mut Cursor<'_>,
+        number: RowNumber,
+    ) -> Result<(), RowError> {
+        let (bytes, records) = (batch.bytes.len(), batch.records.len());
+        let result = self.try_row(batch, plan, operation, cursor, number);
+        let too_large = batch.bytes.len() > u32::MAX as usize;
+        if result.is_err() || too_large {
+            batch.bytes.truncate(bytes);
+            batch.records.truncate(records);
+        }
+        if too_large {
+            Err(RowError::TooLarge)
+        } else {
+            result
+        }
+    }
+
+    fn begin_tail(&mut self, origin: &Origin<'_>) {
+        let tail = &mut self.tail;
+        tail.clear();
+        tail.extend_from_slice(b",\"thread\":");
+        match origin.thread {
+            Some(thread) => json::write_u64(tail, u64::from(thread)),
+            None => tail.extend_from_slice(b"null"),
+        }
+        tail.extend_from_slice(b",\"query\":null},\"transaction\":null,\"op\":\"");
+        let close = &mut self.close;
+        close.clear();
+        close.extend_from_slice(b"\",\"ts_ms\":");
+        json::write_u64(close, origin.now_ns / 1_000_000);
+        close.extend_from_slice(b",\"ts_us\":");
+        json::write_u64(close, origin.now_ns / 1000);
+        close.extend_from_slice(b",\"ts_ns\":");
+        json::write_u64(close, origin.now_ns);
+        close.push(b'}');
+    }
+
+    fn begin_id(&mut self, origin: &Origin<'_>) {
+        self.id.clear();
+        match &origin.gtid {
+            Some(gtid) => append(&mut self.id, format_args!("{gtid}/")),
+            None => append(
+                &mut self.id,
+                format_args!("{}:{}/", origin.file, origin.group_start),
+            ),
+        }
+    }
+
+    fn try_row(
+        &mut self,
+        batch: &mut Batch,
+        plan: &Plan,
+        operation: Operation,
+        cursor: &mut Cursor<'_>,
+        number: RowNumber,
+    ) -> Result<(), RowError> {
+        let start = batch.bytes.len();
+        batch.bytes.extend_from_slice(b"{\"before\":");
+        let before = match operation {
+            Operation::Insert => None,
+            Operation::Update | Operation::Delete => Some(self.image(batch, plan, cursor)?),
+        };
+        if before.is_none() {
+            batch.bytes.extend_from_slice(b"null");
+        }
+        batch.bytes.extend_from_slice(b",\"after\":");
+        let after = match operation {
+            Operation::Delete => None,
+            Operation::Insert | Operation::Update => Some(self.image(batch, plan, cursor)?),
+        };
+        match (before, after) {
+            (Some(before), Some(after)) if key_differs(batch, plan, &before, &after) => {
+                self.key_change(batch, plan, (&before, &after), number);
+            }
+            (_, Some(image)) => self.finish(batch, plan, (start, operation), &image, number),
+            (Some(image), None) => {
+                batch.bytes.extend_from_slice(b"null");
+                self.finish(batch, plan, (start, operation), &image, number);
+            }
+            (None, None) => {}
+        }
+        Ok(())
+    }
+
+    /// Appends one image as a JSON object and notes where the key's values stand.
+    fn image(
+        &mut self,
+        batch: &mut Batch,
+        plan: &Plan,
+        cursor: &mut Cursor<'_>,
+    ) -> Result<Image, RowError> {
+        let out = &mut batch.bytes;
+        let mut image = Image::default();
+        let start = out.len();
+        let nulls = cursor
+            .take(plan.columns.len().div_ceil(8))
+            .map_err(|_| RowError::Bitmap)?;
+        for (index, column) in plan.columns.iter().enumerate() {
+            out.extend_from_slice(&column.member);
+            let value = out.len();
+            let null = nulls
+                .get(index / 8)
+                .is_some_and(|byte| byte & (1 << (index % 8)) != 0);
+            if !null {
+                cell::write(
+                    out,
+                    &column.cell,
+                    column.nullable,
+                    cursor,
+                    &mut self.scratch,
+                )
+                .map_err(|source| RowError::Cell {
+                    column: column.name.clone(),
+                    source,
+                })?;
+            } else if !matches!(column.cell, Cell::Hidden(_)) {
+                out.extend_from_slice(b"null");
+            }
+            if let Some(part) = column.key_part
+                && let Some(slot) = image.key.get_mut(part)
+            {
+                *slot = span(value, out.len());
+            }
+        }
+        // A table of hidden columns only cannot be; one without columns neither.
+        out.push(b'}');
+        image.span = span(start, out.len());
+        Ok(image)
+    }
+
+    /// Ends the value that started at `start`, and appends the key, and the tombstone of a delete.
+    fn finish(
+        &mut self,
+        batch: &mut Batch,
+        plan: &Plan,
+        (start, operation): (usize, Operation),
+        image: &Image,
+        number: RowNumber,
+    ) {
+        self.end_value(&mut batch.bytes, operation, number);
+        let value = span(start, batch.bytes.len());
+        let key = write_key(&mut batch.bytes, plan, image);
+        self.push(
+            batch,
+            plan,
+            Record {
+                key,
+                value: Some(value),
+                ..Record::default()
+            },
+            (number, 0),
+        );
+        if operation == Operation::Delete && self.style.tombstones {
+            self.push(
+                batch,
+                plan,
+                Record {
+                    key,
+                    ..Record::default()
+                },
+                (number, 1),
+            );
+        }
+    }
+
+    /// Delete of the old key, its tombstone, create of the new key: linked by headers.
+    fn key_change(
+        &mut self,
+        batch: &mut Batch,
+        plan: &Plan,
+        (before, after): (&Image, &Image),
+        number: RowNumber,
+    ) {
+        let old_key = write_key(&mut batch.bytes, plan, before);
+        let new_key = write_key(&mut batch.bytes, plan, after);
+        let to_new = Link::NewKey(new_key.unwrap_or_default());
+        let to_old = Link::OldKey(old_key.unwrap_or_default());
+
+        let start = batch.bytes.len();
+        batch.bytes.extend_from_slice(b"{\"before\":");
+        batch.bytes.extend_from_within(before.span.range());
+        batch.bytes.extend_from_slice(b",\"after\":null");
+        self.end_value(&mut batch.bytes, Operation::Delete, number);
+        let value = Some(span(start, batch.bytes.len()));
+        let delete = Record {
+            key: old_key,
+            value,
+            link: to_new,
+            ..Record::default()
+        };
+        self.push(batch, plan, delete, (number, 0));
+        if self.style.tombstones {
+            let tombstone = Record {
+                key: old_key,
+                link: to_new,
+                ..Record::default()
+            };
+            self.push(batch, plan, tombstone, (number, 1));
+        }
+
+        let start = batch.bytes.len();
+        batch
+            .bytes
+            .extend_from_slice(b"{\"before\":null,\"after\":");
+        batch.bytes.extend_from_within(after.span.range());
+        self.end_value(&mut batch.bytes, Operation::Insert, number);
+        let value = Some(span(start, batch.bytes.len()));
+        let create = Record {
+            key: new_key,
+            value,
+            link: to_old,
+            ..Record::default()
+        };
+        self.push(batch, plan, create, (number, 2));
+    }
+
+    fn end_value(&self, out: &mut Vec<u8>, operation: Operation, number: RowNumber) {
+        out.extend_from_slice(&self.head);
+        json::write_u64(out, u64::from(number.in_event));
+        out.extend_from_slice(&self.tail);
+        out.push(operation.op() as u8);
+        out.extend_from_slice(&self.close);
+    }
+
+    /// Appends a record; `part` counts the records of one row.
+    fn push(
+        &self,
+        batch: &mut Batch,
+        plan: &Plan,
+        mut record: Record,
+        (number, part): (RowNumber, u8),
+    ) {
+        if !batch
+            .topics
+            .last()
+            .is_some_and(|topic| Arc::ptr_eq(topic, &plan.topic))
+        {
+            batch.topics.push(Arc::clone(&plan.topic));
+        }
+        record.topic = batch.topics.len().saturating_sub(1) as u32;
+        if self.style.ids {
+            let start = batch.bytes.len();
+            batch.bytes.extend_from_slice(&self.id);
+            json::write_u64(&mut batch.bytes, number.in_group);
+            batch.bytes.push(b'/');
+            json::write_u64(&mut batch.bytes, u64::from(part));
+            record.id = Some(span(start, batch.bytes.len()));
+        }
+        batch.records.push(record);
+    }
+}
+
+/// The key's JSON from the values that the image holds already; `None` for a table without key.
+fn write_key(out: &mut Vec<u8>, plan: &Plan, image: &Image) -> Option<Span> {
+    if plan.key.is_empty() {
+        return None;
+    }
+    let start = out.len();
+    for (column, value) in plan.key.iter().zip(&image.key) {
+        out.extend_from_slice(&column.member);
+        out.extend_from_within(value.range());
+    }
+    out.push(b'}');
+    Some(span(start, out.len()))
+}
+
+fn key_differs(batch: &Batch, plan: &Plan, before: &Image, after: &Image) -> bool {
+    let values = before.key.iter().zip(&after.key).take(plan.key.len());
+    values
+        .into_iter()
+        .any(|(old, new)| batch.bytes_of(*old) != batch.bytes_of(*new))
+}
+
+/// Lengths beyond 32 bits are refused when the row is done ([`RowError::TooLarge`]).
+fn span(start: usize, end: usize) -> Span {
+    let narrow = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+    Span {
+        start: narrow(start),
+        end: narrow(end),
+    }
+}
+
+/// Writing to memory cannot fail.
+fn append(out: &mut Vec<u8>, text: std::fmt::Arguments<'_>) {
+    let _ = out.write_fmt(text);
+}

@@ -1,0 +1,344 @@
+//! What Prometheus sees: every metric by name, in one list, and the state of each database in words.
+//!
+//! Written by the pipelines, read by `http`. Labels are bounded: the database's name, an operation, a
+//! state. `docs/metrics.md` describes each of them.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use prometheus::core::{AtomicU64, GenericCounter};
+use prometheus::{
+    Encoder, Gauge, GaugeVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
+    core::GenericCounterVec,
+};
+
+use crate::error::Fault;
+
+type Counter = GenericCounter<AtomicU64>;
+type CounterVec = GenericCounterVec<AtomicU64>;
+
+/// What a database is doing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Phase {
+    /// Reading the stored position and looking at the server.
+    #[default]
+    Starting,
+    /// Following the binlog.
+    Streaming,
+    /// Waiting before the next try.
+    Retrying,
+    /// Stopped until an operator acts.
+    Failed,
+    /// Stopped as asked.
+    Stopped,
+}
+
+impl Phase {
+    /// All of them: the values of the label `state`.
+    pub const ALL: [Phase; 5] = [
+        Phase::Starting,
+        Phase::Streaming,
+        Phase::Retrying,
+        Phase::Failed,
+        Phase::Stopped,
+    ];
+
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Phase::Starting => "starting",
+            Phase::Streaming => "streaming",
+            Phase::Retrying => "retrying",
+            Phase::Failed => "failed",
+            Phase::Stopped => "stopped",
+        }
+    }
+}
+
+/// What went wrong last.
+#[derive(Clone, Debug)]
+pub struct Trouble {
+    /// Whose turn it is.
+    pub fault: Fault,
+    /// What happened, with the place.
+    pub message: String,
+    /// What to do.
+    pub remedy: Option<String>,
+}
+
+/// A database in words.
+#[derive(Clone, Debug, Default)]
+pub struct Status {
+    /// What it is doing.
+    pub phase: Phase,
+    /// Why it is not streaming.
+    pub trouble: Option<Trouble>,
+    /// Up to where everything is delivered.
+    pub position: String,
+}
+
+/// The process: one registry, and the meters of each database.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    databases: Vec<Arc<Meters>>,
+}
+
+/// The meters of one database.
+#[derive(Debug)]
+pub struct Meters {
+    /// The database's name.
+    pub database: String,
+    /// Seconds since the commit of the oldest change that is read and not delivered.
+    pub lag_seconds: Gauge,
+    /// Rows that became records, by operation.
+    pub rows: [Counter; 3],
+    /// Records handed to the sink.
+    pub records: Counter,
+    /// Bytes of keys and values handed to the sink.
+    pub record_bytes: Counter,
+    /// Binlog events read.
+    pub events: Counter,
+    /// Bytes of them.
+    pub event_bytes: Counter,
+    /// Events passed over by name.
+    pub ignored_events: Counter,
+    /// Transactions read to their end.
+    pub transactions: Counter,
+    /// Batches handed to the sink and not acknowledged.
+    pub batches_in_flight: IntGauge,
+    /// Dump connections after the first.
+    pub reconnects: Counter,
+    /// Positions stored.
+    pub checkpoints: Counter,
+    /// Positions that could not be stored.
+    pub checkpoint_errors: Counter,
+    /// Number of the binlog file up to which everything is delivered.
+    pub position_file: IntGauge,
+    /// Offset in that file.
+    pub position_offset: IntGauge,
+    states: Vec<(Phase, IntGauge)>,
+    status: Mutex<Status>,
+}
+
+/// One family a field of [`Meters`].
+struct Families {
+    lag: GaugeVec,
+    rows: CounterVec,
+    records: CounterVec,
+    record_bytes: CounterVec,
+    events: CounterVec,
+    event_bytes: CounterVec,
+    ignored_events: CounterVec,
+    transactions: CounterVec,
+    reconnects: CounterVec,
+    checkpoints: CounterVec,
+    checkpoint_errors: CounterVec,
+    batches_in_flight: IntGaugeVec,
+    position_file: IntGaugeVec,
+    position_offset: IntGaugeVec,
+    state: IntGaugeVec,
+}
+
+impl Metrics {
+    /// Registers the meters of these databases.
+    ///
+    /// # Errors
+    /// Where the registry refuses a name, which the tests exclude.
+    pub fn new(databases: &[String]) -> Result<Metrics, prometheus::Error> {
+        let registry = Registry::new();
+        let families = Families::register(&registry)?;
+        let build = IntGaugeVec::new(
+            Opts::new("remora_build_info", "1, with the version as label"),
+            &["version"],
+        )?;
+        registry.register(Box::new(build.clone()))?;
+        build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+        let databases = databases
+            .iter()
+            .map(|name| Arc::new(families.meters(name)))
+            .collect();
+        Ok(Metrics {
+            registry,
+            databases,
+        })
+    }
+
+    /// The meters of each database, in the order of their names.
+    pub fn databases(&self) -> &[Arc<Meters>] {
+        &self.databases
+    }
+
+    /// All metrics in Prometheus' text format.
+    ///
+    /// # Errors
+    /// Where the encoder refuses, which the tests exclude.
+    pub fn render(&self) -> Result<Vec<u8>, prometheus::Error> {
+        let mut text = Vec::new();
+        TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
+        Ok(text)
+    }
+}
+
+impl Meters {
+    /// Says what the database is doing from now on.
+    pub fn set_phase(&self, phase: Phase, trouble: Option<Trouble>) {
+        for (each, gauge) in &self.states {
+            gauge.set(i64::from(*each == phase));
+        }
+        let mut status = self.lock();
+        status.phase = phase;
+        status.trouble = trouble;
+    }
+
+    /// Says up to where everything is delivered.
+    pub fn set_position(&self, position: String) {
+        self.lock().position = position;
+    }
+
+    /// What the database is doing.
+    pub fn status(&self) -> Status {
+        self.lock().clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Status> {
+        // A status is whole at every step: a panic elsewhere does not spoil it.
+        self.status.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Families {
+    fn register(registry: &Registry) -> Result<Families, prometheus::Error> {
+        let counter = |name: &str, help: &str, labels: &[&str]| {
+            let family = CounterVec::new(Opts::new(name, help), labels)?;
+            registry.register(Box::new(family.clone()))?;
+            Ok::<_, prometheus::Error>(family)
+        };
+        let gauge = |name: &str, help: &str, labels: &[&str]| {
+            let family = IntGaugeVec::new(Opts::new(name, help), labels)?;
+            registry.register(Box::new(family.clone()))?;
+            Ok::<_, prometheus::Error>(family)
+        };
+        const D: &[&str] = &["database"];
+        let lag = "Seconds since the commit of the oldest change that is read and not delivered, by the \
+                   server's clock";
+        let lag = GaugeVec::new(Opts::new("remora_lag_seconds", lag), D)?;
+        registry.register(Box::new(lag.clone()))?;
+        Ok(Families {
+            lag,
+            rows: counter(
+                "remora_rows_total",
+                "Rows that became records",
+                &["database", "op"],
+            )?,
+            records: counter("remora_records_total", "Records handed to the sink", D)?,
+            record_bytes: counter("remora_record_bytes_total", "Bytes of those records", D)?,
+            events: counter("remora_events_total", "Binlog events read", D)?,
+            event_bytes: counter("remora_event_bytes_total", "Bytes of those events", D)?,
+            ignored_events: counter(
+                "remora_ignored_events_total",
+                "Events passed over by name",
+                D,
+            )?,
+            transactions: counter(
+                "remora_transactions_total",
+                "Transactions read to their end",
+                D,
+            )?,
+            reconnects: counter(
+                "remora_reconnects_total",
+                "Dump connections after the first",
+                D,
+            )?,
+            checkpoints: counter("remora_checkpoints_total", "Positions stored", D)?,
+            checkpoint_errors: counter(
+                "remora_checkpoint_errors_total",
+                "Positions that could not be stored",
+                D,
+            )?,
+            batches_in_flight: gauge(
+                "remora_batches_in_flight",
+                "Batches handed to the sink and not acknowledged",
+                D,
+            )?,
+            position_file: gauge(
+                "remora_position_file_number",
+                "Number of the binlog file up to which everything is delivered",
+                D,
+            )?,
+            position_offset: gauge(
+                "remora_position_offset_bytes",
+                "Offset in the binlog file up to which everything is delivered",
+                D,
+            )?,
+            state: gauge(
+                "remora_state",
+                "1 for the state that the database is in, 0 for the others",
+                &["database", "state"],
+            )?,
+        })
+    }
+
+    fn meters(&self, database: &str) -> Meters {
+        let name = &[database];
+        let state = |phase: Phase| {
+            (
+                phase,
+                self.state.with_label_values(&[database, phase.as_str()]),
+            )
+        };
+        Meters {
+            database: database.to_owned(),
+            lag_seconds: self.lag.with_label_values(name),
+            rows: ["c", "u", "d"].map(|op| self.rows.with_label_values(&[database, op])),
+            records: self.records.with_label_values(name),
+            record_bytes: self.record_bytes.with_label_values(name),
+            events: self.events.with_label_values(name),
+            event_bytes: self.event_bytes.with_label_values(name),
+            ignored_events: self.ignored_events.with_label_values(name),
+            transactions: self.transactions.with_label_values(name),
+            reconnects: self.reconnects.with_label_values(name),
+            checkpoints: self.checkpoints.with_label_values(name),
+            checkpoint_errors: self.checkpoint_errors.with_label_values(name),
+            batches_in_flight: self.batches_in_flight.with_label_values(name),
+            position_file: self.position_file.with_label_values(name),
+            position_offset: self.position_offset.with_label_values(name),
+            states: Phase::ALL.map(state).into(),
+            status: Mutex::default(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_database_has_every_metric_from_the_start() {
+        let metrics = Metrics::new(&["a".to_owned(), "b".to_owned()]).unwrap();
+        let [a, _] = metrics.databases() else {
+            panic!()
+        };
+        a.rows[1].inc_by(3);
+        a.set_phase(Phase::Streaming, None);
+        let text = String::from_utf8(metrics.render().unwrap()).unwrap();
+        for line in [
+            "remora_rows_total{database=\"a\",op=\"u\"} 3",
+            "remora_rows_total{database=\"b\",op=\"d\"} 0",
+            "remora_state{database=\"a\",state=\"streaming\"} 1",
+            "remora_state{database=\"a\",state=\"starting\"} 0",
+            "remora_lag_seconds{database=\"b\"} 0",
+        ] {
+            assert!(text.contains(line), "{line} is not in\n{text}");
+        }
+    }
+
+    #[test]
+    fn every_metric_is_documented() {
+        let metrics = Metrics::new(&["a".to_owned()]).unwrap();
+        let docs = include_str!("../docs/metrics.md");
+        for family in metrics.registry.gather() {
+            let name = format!("`{}`", family.name());
+            assert!(docs.contains(&name), "{name} is not in docs/metrics.md");
+        }
+    }
+}

@@ -1,0 +1,521 @@
+//! The joints of the pipe: the only place that sees every stage.
+//!
+//! [`State`] takes inputs (events, acknowledgements, ticks) and gives batches and positions to an
+//! [`Outbox`]. It is pure: no IO, no clock, no await, so that a test can stop it at any step. `run`
+//! beside it connects a state to a server, a sink and a store.
+
+pub mod error;
+pub mod preflight;
+pub mod run;
+
+use std::sync::Arc;
+
+use crate::checkpoint::window::Window;
+use crate::cursor::Cursor;
+use crate::encode::cell;
+use crate::encode::envelope::{Encoder, Origin, RowNumber, Style};
+use crate::event::{Body, Event, Operation, Payload, Rows};
+use crate::pipeline::error::{Cause, Error, RowsProblem};
+use crate::position::{FilePosition, Place, Position};
+use crate::schema::catalog::{Catalog, Rules, Table};
+use crate::schema::plan::{Layout, Plan};
+use crate::sink::batch::{Batch, BatchSeq};
+use crate::source::binlog::{Decoder, read_inner};
+use crate::source::chunk::Chunk;
+use crate::source::payload::{Inflater, Limits};
+use crate::source::transaction::{Commit, Step, Transaction};
+
+/// Bytes of records from which on a batch goes out.
+pub const BATCH_BYTES: usize = 256 << 10;
+
+/// What moves a database forward.
+#[derive(Debug)]
+pub enum Input<'a> {
+    /// A dump has been asked for, from the position that [`State::read_up_to`] names.
+    Connected,
+    /// Events, in the order of the binlog.
+    Events {
+        /// The events.
+        chunk: &'a Chunk,
+        /// Nanoseconds since 1970 now.
+        now_ns: u64,
+    },
+    /// A batch is delivered for good.
+    Acked(BatchSeq),
+    /// Time to store the position, if it moved.
+    Tick,
+}
+
+/// Where a state's results go. Implementations may block: that is the back-pressure.
+pub trait Outbox {
+    /// Takes a batch, gives back an empty one.
+    ///
+    /// # Errors
+    /// Where the database is to stop; the state must not be used then.
+    fn send(&mut self, batch: Batch) -> Result<Batch, Error>;
+
+    /// Takes a position up to which everything is delivered.
+    ///
+    /// # Errors
+    /// As for `send`.
+    fn store(&mut self, position: &Position) -> Result<(), Error>;
+}
+
+/// What was read and written since the start.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Counts {
+    /// Events.
+    pub events: u64,
+    /// Their bytes.
+    pub event_bytes: u64,
+    /// Rows that became records: inserted, updated, deleted.
+    pub rows: [u64; 3],
+    /// Records, tombstones included.
+    pub records: u64,
+    /// Bytes of the batches.
+    pub record_bytes: u64,
+    /// Groups that were read to their end.
+    pub transactions: u64,
+    /// Events passed over by name.
+    pub ignored: u64,
+    /// Microseconds since 1970 at the commit of the last group; 0 before the first.
+    pub commit_us: u64,
+}
+
+/// Limits of one database.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// Of compressed groups.
+    pub payload: Limits,
+    /// Bytes of records held for groups that must wait for their end.
+    pub held_bytes_max: usize,
+}
+
+/// One database between its source and its sink.
+pub struct State {
+    bounds: Bounds,
+    decoder: Decoder,
+    transaction: Transaction,
+    catalog: Catalog,
+    encoder: Encoder,
+    count_all_rows: bool,
+    batch: Batch,
+    held: Batch,
+    inflated: Vec<u8>,
+    sent: u64,
+    commits: Vec<Commit>,
+    window: Window<Commit>,
+    read: Position,
+    delivered: Position,
+    moved: bool,
+    counts: Counts,
+}
+
+impl State {
+    /// For a database that has been delivered up to `position`.
+    pub fn new(position: Position, rules: Rules, style: Style, bounds: Bounds) -> State {
+        State {
+            bounds,
+            decoder: Decoder::new(),
+            transaction: Transaction::new(position.gtids.is_some(), &position.end),
+            catalog: Catalog::new(rules),
+            count_all_rows: style.ids,
+            encoder: Encoder::new(style),
+            batch: Batch::default(),
+            held: Batch::default(),
+            inflated: Vec::new(),
+            sent: 0,
+            commits: Vec::new(),
+            window: Window::default(),
+            read: position.clone(),
+            delivered: position,
+            moved: false,
+            counts: Counts::default(),
+        }
+    }
+
+    /// The end of the last group that was read: where the next dump begins.
+    pub fn read_up_to(&self) -> &Position {
+        &self.read
+    }
+
+    /// Up to where everything is delivered.
+    pub fn delivered_up_to(&self) -> &Position {
+        &self.delivered
+    }
+
+    /// Whether every record that was sent is acknowledged, and the position behind it handed out.
+    pub fn is_settled(&self) -> bool {
+        self.window.is_empty() && !self.moved
+    }
+
+    /// Microseconds since 1970 at the commit of the oldest group that is not delivered; `None` where
+    /// nothing is on its way or the server logs no such times.
+    pub fn oldest_commit_us(&self) -> Option<u64> {
+        let of_open = || self.transaction.open().map(|open| open.commit_us);
+        let on_its_way = self.window.len() > 0;
+        let oldest = self.window.oldest().map(|commit| commit.commit_us);
+        oldest
+            .or_else(|| of_open().filter(|_| on_its_way))
+            .filter(|us| *us > 0)
+    }
+
+    /// Batches that are not acknowledged.
+    pub fn in_flight(&self) -> usize {
+        self.window.len()
+    }
+
+    /// What was read and written since the start.
+    pub fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    /// Takes one input to its end.
+    ///
+    /// # Errors
+    /// What stops this database, with the place; nothing of the event concerned has left then, and a
+    /// new dump may only follow [`Input::Connected`].
+    pub fn handle(&mut self, input: Input<'_>, outbox: &mut dyn Outbox) -> Result<(), Error> {
+        match input {
+            Input::Connected => self.connected(),
+            Input::Events { chunk, now_ns } => {
+                let result = chunk
+                    .iter()
+                    .try_for_each(|bytes| self.event(bytes, now_ns, outbox));
+                // What was read before a bad event stands, and goes out.
+                self.flush(outbox)?;
+                return result;
+            }
+            Input::Acked(seq) => {
+                let delivered = &mut self.delivered;
+                self.window.acked(seq, |commit| apply(delivered, &commit))?;
+                self.moved = true;
+            }
+            Input::Tick => {
+                if self.moved {
+                    self.moved = false;
+                    outbox.store(&self.delivered)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Rows of a group that was not read to its end come again.
+    fn connected(&mut self) {
+        self.decoder = Decoder::new();
+        self.transaction = Transaction::new(self.read.gtids.is_some(), &self.read.end);
+        self.catalog.clear();
+        self.held.clear();
+    }
+
+    fn event(&mut self, bytes: &[u8], now_ns: u64, outbox: &mut dyn Outbox) -> Result<(), Error> {
+        let event = self
+            .decoder
+            .read(bytes)
+            .map_err(|e| Error::at(self.transaction.place(None), e))?;
+        self.counts.events += 1;
+        self.counts.event_bytes += bytes.len() as u64;
+        let before = self.transaction.place(None);
+        match self
+            .transaction
+            .step(&event)
+            .map_err(|e| Error::at(before, e))?
+        {
+            Step::Payload(payload) => self.payload(&event, &payload, now_ns, outbox),
+            step => self.step(&event, step, now_ns, outbox),
+        }
+    }
+
+    fn payload(
+        &mut self,
+        outer: &Event<'_>,
+        payload: &Payload<'_>,
+        now_ns: u64,
+        outbox: &mut dyn Outbox,
+    ) -> Result<(), Error> {
+        let mut buffer = std::mem::take(&mut self.inflated);
+        let place = self.transaction.place(Some(outer));
+        let at = |cause: Cause| Error::at(place.clone(), cause);
+        let mut inflater = Inflater::new(payload, self.bounds.payload).map_err(|e| at(e.into()))?;
+        self.transaction.enter_payload(outer);
+        while inflater.next_event(&mut buffer).map_err(|e| at(e.into()))? {
+            let event = read_inner(&buffer).map_err(|e| at(e.into()))?;
+            let step = self.transaction.step(&event).map_err(|e| at(e.into()))?;
+            self.step(&event, step, now_ns, outbox)?;
+        }
+        self.transaction.leave_payload().map_err(|e| at(e.into()))?;
+        // One large event must not keep its memory for ever.
+        buffer.shrink_to(BATCH_BYTES);
+        self.inflated = buffer;
+        Ok(())
+    }
+
+    fn step(
+        &mut self,
+        event: &Event<'_>,
+        step: Step<'_>,
+        now_ns: u64,
+        outbox: &mut dyn Outbox,
+    ) -> Result<(), Error> {
+        match step {
+            Step::Idle => {
+                if let Body::Ignored(_) = event.body {
+                    self.counts.ignored += 1;
+                }
+            }
+            Step::NewFile => self.catalog.clear(),
+            Step::TableMap(map) => {
+                let result = self.catalog.table_map(&map);
+                result.map_err(|e| Error::at(self.transaction.place(Some(event)), e))?;
+            }
+            Step::Rows(rows) => {
+                let (sent, records, bytes) =
+                    (self.sent, self.batch.records.len(), self.batch.bytes.len());
+                if let Err(mut error) = self.rows(event, &rows, now_ns, outbox) {
+                    // Nothing of an event that cannot be read to its end, unless some had to leave.
+                    if self.sent == sent {
+                        self.batch.records.truncate(records);
+                        self.batch.bytes.truncate(bytes);
+                    }
+                    error
+                        .place
+                        .get_or_insert_with(|| self.transaction.place(Some(event)));
+                    return Err(error);
+                }
+            }
+            Step::Ddl {
+                end: Some(commit), ..
+            } => self.commit(commit),
+            // With full row metadata a statement cannot surprise: the next TABLE_MAP has the new shape.
+            Step::Ddl { end: None, .. } => {}
+            Step::Commit(commit) => {
+                if !self.held.records.is_empty() {
+                    self.flush(outbox)?;
+                    self.commit(commit);
+                    let held = std::mem::take(&mut self.held);
+                    self.held = self.send(held, outbox)?;
+                    return Ok(());
+                }
+                self.commit(commit);
+            }
+            Step::Rollback(commit) => {
+                self.held.clear();
+                self.commit(commit);
+            }
+            Step::Payload(_) => {
+                let place = self.transaction.place(Some(event));
+                let what = "a compressed transaction inside another";
+                return Err(Error::at(
+                    place,
+                    crate::source::binlog::EventError::Malformed { code: 40, what },
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn rows(
+        &mut self,
+        event: &Event<'_>,
+        rows: &Rows<'_>,
+        now_ns: u64,
+        outbox: &mut dyn Outbox,
+    ) -> Result<(), Error> {
+        let plan = match self.catalog.table(rows.table_id) {
+            Some(Table::Captured(plan)) => Arc::clone(plan),
+            Some(Table::Filtered(layouts)) => {
+                if self.count_all_rows {
+                    let count = count_rows(rows, layouts)?;
+                    self.transaction.count_rows(count);
+                }
+                return Ok(());
+            }
+            // The server ends a statement that touched no row with an empty event for no table.
+            None if rows.images.is_empty() => return Ok(()),
+            None => return Err(problem(rows.table_id.to_string(), RowsProblem::NoTableMap)),
+        };
+        check_complete(rows, &plan)?;
+        let waits = self.begin_rows(event, &plan, now_ns);
+        let mut cursor = Cursor::new(rows.images);
+        let mut in_event = 0;
+        while !cursor.is_empty() {
+            let number = RowNumber {
+                in_event,
+                in_group: self.transaction.rows(),
+            };
+            let batch = if waits {
+                &mut self.held
+            } else {
+                &mut self.batch
+            };
+            self.encoder
+                .row(batch, &plan, rows.operation, &mut cursor, number)
+                .map_err(|source| Cause::Row {
+                    table: format!("{}.{}", plan.database, plan.table),
+                    source,
+                })?;
+            self.transaction.count_rows(1);
+            in_event += 1;
+            if self.batch.bytes.len() >= BATCH_BYTES {
+                self.flush(outbox)?;
+            }
+            if self.held.bytes.len() > self.bounds.held_bytes_max {
+                return Err(Cause::Held {
+                    limit: self.bounds.held_bytes_max,
+                }
+                .into());
+            }
+        }
+        let count = &mut self.counts.rows;
+        let [inserted, updated, deleted] = count;
+        match rows.operation {
+            Operation::Insert => *inserted += u64::from(in_event),
+            Operation::Update => *updated += u64::from(in_event),
+            Operation::Delete => *deleted += u64::from(in_event),
+        }
+        Ok(())
+    }
+
+    /// Tells the encoder where the rows come from; gives whether they must wait for the group's end.
+    fn begin_rows(&mut self, event: &Event<'_>, plan: &Plan, now_ns: u64) -> bool {
+        let Some(open) = self.transaction.open() else {
+            return false;
+        };
+        // Without GTIDs Debezium shows the second of the statement, although a finer time is logged.
+        let commit_us = match open.gtid {
+            Some(_) if open.commit_us > 0 => open.commit_us,
+            Some(_) | None => u64::from(event.header.timestamp) * 1_000_000,
+        };
+        let origin = Origin {
+            commit_us,
+            now_ns,
+            server_id: event.header.server_id,
+            gtid: open.gtid,
+            file: self.transaction.file(),
+            pos: self.transaction.start_of(event),
+            group_start: open.start,
+            thread: open.thread,
+        };
+        self.encoder.begin_event(plan, &origin);
+        open.waits
+    }
+
+    fn commit(&mut self, commit: Commit) {
+        apply(&mut self.read, &commit);
+        self.counts.transactions += 1;
+        if commit.commit_us > 0 {
+            self.counts.commit_us = commit.commit_us;
+        }
+        self.commits.push(commit);
+    }
+
+    /// Sends what is gathered. Commits without records wait for the records sent before them.
+    fn flush(&mut self, outbox: &mut dyn Outbox) -> Result<(), Error> {
+        if !self.batch.records.is_empty() {
+            let batch = std::mem::take(&mut self.batch);
+            self.batch = self.send(batch, outbox)?;
+        } else if !self.commits.is_empty() {
+            self.sent += 1;
+            let seq = BatchSeq(self.sent);
+            self.window.sent(seq, self.commits.drain(..))?;
+            let delivered = &mut self.delivered;
+            self.window.acked(seq, |commit| apply(delivered, &commit))?;
+            self.moved = true;
+        }
+        Ok(())
+    }
+
+    fn send(&mut self, mut batch: Batch, outbox: &mut dyn Outbox) -> Result<Batch, Error> {
+        self.sent += 1;
+        batch.seq = BatchSeq(self.sent);
+        self.counts.records += batch.records.len() as u64;
+        self.counts.record_bytes += batch.bytes.len() as u64;
+        self.window.sent(batch.seq, self.commits.drain(..))?;
+        let mut empty = outbox.send(batch)?;
+        empty.clear();
+        empty.bytes.shrink_to(4 * BATCH_BYTES);
+        Ok(empty)
+    }
+}
+
+fn apply(position: &mut Position, commit: &Commit) {
+    if let (Some(gtids), Some(gtid)) = (&mut position.gtids, commit.gtid) {
+        gtids.insert(gtid);
+    }
+    if *position.end.file != *commit.file {
+        position.end.file = commit.file.to_string();
+    }
+    position.end.offset = commit.offset;
+}
+
+fn problem(table: String, problem: RowsProblem) -> Error {
+    Cause::Rows { table, problem }.into()
+}
+
+fn check_complete(rows: &Rows<'_>, plan: &Plan) -> Result<(), Error> {
+    let name = || format!("{}.{}", plan.database, plan.table);
+    if rows.columns != plan.columns.len() || rows.columns == 0 {
+        return Err(problem(name(), RowsProblem::Columns));
+    }
+    let complete = |bits: &[u8]| set_bits(bits, rows.columns) == rows.columns;
+    if !complete(rows.present) || !complete(rows.present_after) {
+        return Err(problem(name(), RowsProblem::PartialImage));
+    }
+    Ok(())
+}
+
+fn set_bits(bits: &[u8], columns: usize) -> usize {
+    (0..columns).filter(|index| is_set(bits, *index)).count()
+}
+
+fn is_set(bits: &[u8], index: usize) -> bool {
+    bits.get(index / 8)
+        .is_some_and(|byte| byte & (1 << (index % 8)) != 0)
+}
+
+/// Rows of a table that is not captured: passed over, so that the ordinals of the others do not depend
+/// on the configuration.
+fn count_rows(rows: &Rows<'_>, layouts: &[Layout]) -> Result<u64, Error> {
+    let truncated = || problem(rows.table_id.to_string(), RowsProblem::Truncated);
+    let mut cursor = Cursor::new(rows.images);
+    let mut count = 0;
+    while !cursor.is_empty() {
+        skip_image(&mut cursor, rows.present, layouts).map_err(|_| truncated())?;
+        if rows.operation == Operation::Update {
+            skip_image(&mut cursor, rows.present_after, layouts).map_err(|_| truncated())?;
+        }
+        count += 1;
+        if layouts.is_empty() {
+            return Err(truncated());
+        }
+    }
+    Ok(count)
+}
+
+fn skip_image(
+    cursor: &mut Cursor<'_>,
+    present: &[u8],
+    layouts: &[Layout],
+) -> Result<(), crate::cursor::Short> {
+    let nulls = cursor.take(set_bits(present, layouts.len()).div_ceil(8))?;
+    let in_image = layouts
+        .iter()
+        .enumerate()
+        .filter(|(index, _)| is_set(present, *index));
+    for (bit, (_, layout)) in in_image.enumerate() {
+        if !is_set(nulls, bit) {
+            cell::skip(cursor, *layout)?;
+        }
+    }
+    Ok(())
+}
+
+/// The end of the file that a position names, as a place.
+pub fn place_of(position: &Position) -> Place {
+    let FilePosition { file, offset } = position.end.clone();
+    Place {
+        at: FilePosition { file, offset },
+        gtid: None,
+    }
+}

@@ -1,0 +1,277 @@
+//! What can stop a database, with the place where it happened.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use crate::checkpoint::record::RecordError;
+use crate::checkpoint::store::StoreError;
+use crate::checkpoint::window::WindowError;
+use crate::encode::envelope::RowError;
+use crate::error::{Classify, Fault};
+use crate::pipeline::preflight::Findings;
+use crate::position::Place;
+use crate::schema::catalog::CatalogError;
+use crate::schema::plan::PlanError;
+use crate::sink::SinkError;
+use crate::source::binlog::EventError;
+use crate::source::payload::PayloadError;
+use crate::source::transaction::TransactionError;
+use crate::source::wire_error::WireError;
+
+/// Why a database stopped, or is to be tried again.
+#[derive(Debug)]
+pub struct Error {
+    /// Where in the binlog, for what was found there.
+    pub place: Option<Place>,
+    /// What happened.
+    pub cause: Cause,
+}
+
+/// The stages' own errors, and those of their joints.
+#[derive(Debug, thiserror::Error)]
+pub enum Cause {
+    /// The dump connection.
+    #[error(transparent)]
+    Wire(#[from] WireError),
+    /// Bytes of an event.
+    #[error(transparent)]
+    Event(#[from] EventError),
+    /// A compressed group.
+    #[error(transparent)]
+    Payload(#[from] PayloadError),
+    /// The order of events.
+    #[error(transparent)]
+    Transaction(#[from] TransactionError),
+    /// A table's shape.
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
+    /// A row.
+    #[error("{table}: {source}")]
+    Row {
+        /// `database.table`.
+        table: String,
+        /// Why.
+        #[source]
+        source: RowError,
+    },
+    /// Rows that cannot be assigned to a table's columns.
+    #[error("{table}: {problem}")]
+    Rows {
+        /// `database.table`, or the table id where it has no name.
+        table: String,
+        /// What is wrong.
+        problem: RowsProblem,
+    },
+    /// A group that must wait for its end is larger than may be held.
+    #[error("a transaction that may still roll back exceeds {limit} bytes of records")]
+    Held {
+        /// `mysql.held_bytes_max`.
+        limit: usize,
+    },
+    /// The sink.
+    #[error(transparent)]
+    Sink(#[from] SinkError),
+    /// The store of positions.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The stored position's bytes.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// Acknowledgements.
+    #[error(transparent)]
+    Window(#[from] WindowError),
+    /// A statement to the server.
+    #[error("a query to the server failed: {0}")]
+    Sql(#[from] mysql_async::Error),
+    /// What the server or its settings lack.
+    #[error(transparent)]
+    Preflight(#[from] Findings),
+    /// Another instance has taken over.
+    #[error("duplicate instance: writer epoch {found} is stored where this instance wrote {ours}")]
+    Duplicate {
+        /// Ours.
+        ours: u64,
+        /// In the store.
+        found: u64,
+    },
+    /// No position is stored and the configuration does not say where to begin.
+    #[error("no position is stored for topic prefix '{prefix}' and `start` is not set")]
+    NoStart {
+        /// `topic_prefix`.
+        prefix: String,
+    },
+    /// The deadline of a stop came before the last acknowledgement.
+    #[error("{batches} batches were not acknowledged in time; they come again at the next start")]
+    NotDrained {
+        /// How many.
+        batches: usize,
+    },
+    /// A thread of this database ended without a word.
+    #[error("the {thread} thread ended unexpectedly")]
+    ThreadLost {
+        /// Which one.
+        thread: &'static str,
+    },
+    /// The operating system refused a thread.
+    #[error("a thread could not be started: {0}")]
+    Thread(#[source] std::io::Error),
+}
+
+/// Why rows do not fit their table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RowsProblem {
+    /// No TABLE_MAP came before them.
+    NoTableMap,
+    /// Not every column is in the image.
+    PartialImage,
+    /// Another number of columns than the TABLE_MAP has.
+    Columns,
+    /// The images of a table that is not captured do not fit its columns.
+    Truncated,
+}
+
+impl fmt::Display for RowsProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            RowsProblem::NoTableMap => "rows without a TABLE_MAP before them",
+            RowsProblem::PartialImage => "a row image lacks columns (binlog_row_image is not FULL)",
+            RowsProblem::Columns => "a row event has another number of columns than its TABLE_MAP",
+            RowsProblem::Truncated => "a row event ends inside a row",
+        })
+    }
+}
+
+impl Classify for Cause {
+    fn fault(&self) -> Fault {
+        match self {
+            Cause::Wire(error) => error.fault(),
+            Cause::Event(error) => error.fault(),
+            Cause::Payload(error) => error.fault(),
+            Cause::Transaction(error) => error.fault(),
+            Cause::Catalog(CatalogError::Plan(error)) => error.fault(),
+            Cause::Catalog(CatalogError::TableMap(_) | CatalogError::UnknownLayout { .. }) => {
+                Fault::Data
+            }
+            Cause::Row { source, .. } => source.fault(),
+            Cause::Rows { .. } => Fault::Data,
+            Cause::Held { .. } | Cause::Duplicate { .. } | Cause::NoStart { .. } => Fault::Operator,
+            Cause::Sink(error) => error.fault(),
+            Cause::Store(error) => error.fault(),
+            Cause::Record(error) => error.fault(),
+            Cause::Window(error) => error.fault(),
+            Cause::Sql(mysql_async::Error::Server(error)) if is_denied(error.code) => {
+                Fault::Operator
+            }
+            Cause::Sql(_) => Fault::Transient,
+            Cause::Preflight(findings) => findings.fault(),
+            Cause::ThreadLost { .. } => Fault::Bug,
+            Cause::Thread(_) | Cause::NotDrained { .. } => Fault::Transient,
+        }
+    }
+
+    fn remedy(&self) -> Option<Cow<'static, str>> {
+        let text = |text: &'static str| Some(Cow::Borrowed(text));
+        match self {
+            Cause::Wire(error) => error.remedy(),
+            Cause::Event(error) => error.remedy(),
+            Cause::Payload(error) => error.remedy(),
+            Cause::Transaction(error) => error.remedy(),
+            Cause::Catalog(CatalogError::Plan(error)) => error.remedy(),
+            Cause::Catalog(CatalogError::TableMap(_) | CatalogError::UnknownLayout { .. }) => {
+                text("check the binlog file with mysqlbinlog; report it if the server reads it")
+            }
+            Cause::Row { source, .. } => source.remedy(),
+            Cause::Rows {
+                problem: RowsProblem::PartialImage,
+                ..
+            } => text(
+                "SET PERSIST binlog_row_image = 'FULL' and reconnect all clients; then take a new snapshot \
+                 of the table, or remove the stored position to start after this place",
+            ),
+            Cause::Rows { .. } => {
+                text("check the binlog file with mysqlbinlog; report it if the server reads it")
+            }
+            Cause::Held { .. } => text("raise mysql.held_bytes_max"),
+            Cause::Sink(error) => error.remedy(),
+            Cause::Store(error) => error.remedy(),
+            Cause::Record(error) => error.remedy(),
+            Cause::Window(error) => error.remedy(),
+            Cause::Sql(_) => None,
+            Cause::Preflight(findings) => findings.remedy(),
+            Cause::Duplicate { .. } => text(
+                "run one instance per topic_prefix; stop the other one, then restart this one if it is \
+                 the one to keep",
+            ),
+            Cause::NoStart { .. } => text(
+                "set start = \"now\" to capture changes from here on, or start = \"earliest\" for all that \
+                 the server's binlogs still hold",
+            ),
+            Cause::NotDrained { .. } => text("raise shutdown_timeout_s if the brokers are slow"),
+            Cause::ThreadLost { .. } | Cause::Thread(_) => None,
+        }
+    }
+}
+
+/// Access denied, and privileges that are missing.
+fn is_denied(code: u16) -> bool {
+    matches!(code, 1044 | 1045 | 1142 | 1227 | 1698 | 3118)
+}
+
+impl Error {
+    /// With the place where it was found.
+    pub fn at(place: Place, cause: impl Into<Cause>) -> Error {
+        Error {
+            place: Some(place),
+            cause: cause.into(),
+        }
+    }
+
+    /// Whether reading the same bytes again may mend it.
+    pub fn is_corruption(&self) -> bool {
+        match &self.cause {
+            Cause::Event(error) => error.is_corruption(),
+            Cause::Payload(PayloadError::Inflate(_) | PayloadError::Size { .. }) => true,
+            _ => false,
+        }
+    }
+}
+
+impl<C: Into<Cause>> From<C> for Error {
+    fn from(cause: C) -> Error {
+        Error {
+            place: None,
+            cause: cause.into(),
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.place {
+            Some(place) => write!(f, "{} at {place}", self.cause),
+            None => write!(f, "{}", self.cause),
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        std::error::Error::source(&self.cause)
+    }
+}
+
+impl From<PlanError> for Cause {
+    fn from(error: PlanError) -> Cause {
+        Cause::Catalog(CatalogError::Plan(error))
+    }
+}
+
+impl Classify for Error {
+    fn fault(&self) -> Fault {
+        self.cause.fault()
+    }
+
+    fn remedy(&self) -> Option<Cow<'static, str>> {
+        self.cause.remedy()
+    }
+}

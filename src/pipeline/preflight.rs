@@ -1,0 +1,330 @@
+//! What the server says of itself before a dump is asked for: identity, settings, privileges, history.
+//!
+//! Takes an SQL connection, gives [`Server`] and every finding at once. Reads only; changes nothing.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::fmt;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use mysql_async::prelude::Queryable;
+use mysql_async::{Conn, Row};
+
+use crate::config::Mysql;
+use crate::error::{Classify, Fault};
+use crate::pipeline::error::{Cause, Error};
+use crate::position::{FilePosition, GtidSet, Position};
+use crate::source::sql::sql_opts;
+
+/// A server as it is now.
+#[derive(Clone, Debug)]
+pub struct Server {
+    /// `server_uuid`.
+    pub uuid: String,
+    /// `version`.
+    pub version: String,
+    /// GTIDs are on: every group has one.
+    pub gtids: bool,
+    /// `gtid_executed`.
+    pub executed: GtidSet,
+    /// `gtid_purged`.
+    pub purged: GtidSet,
+    /// Names of the binlog files, oldest first.
+    pub binlogs: Vec<String>,
+    /// End of the newest one.
+    pub end: FilePosition,
+    /// The server's clock less ours, in microseconds.
+    pub clock_offset_us: i64,
+}
+
+/// One thing that is wrong, and what mends it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// What is wrong.
+    pub problem: String,
+    /// What to do.
+    pub remedy: String,
+}
+
+/// Everything that is wrong; never empty.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Findings(pub Vec<Finding>);
+
+impl fmt::Display for Findings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let problems: Vec<&str> = self
+            .0
+            .iter()
+            .map(|finding| finding.problem.as_str())
+            .collect();
+        f.write_str(&problems.join("; "))
+    }
+}
+
+impl std::error::Error for Findings {}
+
+impl Classify for Findings {
+    fn fault(&self) -> Fault {
+        Fault::Operator
+    }
+
+    fn remedy(&self) -> Option<Cow<'static, str>> {
+        let remedies: Vec<&str> = self
+            .0
+            .iter()
+            .map(|finding| finding.remedy.as_str())
+            .collect();
+        Some(Cow::Owned(remedies.join("; ")))
+    }
+}
+
+/// Connects for SQL within the configured time.
+///
+/// # Errors
+/// What the connection or its TLS says.
+pub async fn connect(settings: &Mysql) -> Result<Conn, Error> {
+    let options = sql_opts(settings)?;
+    let connecting = tokio::time::timeout(settings.connect_timeout, Conn::new(options));
+    let timed_out = || {
+        let text = format!("no connection within {:?}", settings.connect_timeout);
+        mysql_async::Error::from(std::io::Error::new(std::io::ErrorKind::TimedOut, text))
+    };
+    Ok(connecting.await.map_err(|_| timed_out())??)
+}
+
+/// Asks the server for everything that matters before a dump.
+///
+/// # Errors
+/// [`Findings`] with all that is wrong, or what a query says.
+pub async fn inspect(conn: &mut Conn) -> Result<Server, Error> {
+    let variables = variables(conn).await?;
+    let mut findings = check_settings(&variables);
+    let value = |name: &str| variables.get(name).cloned().unwrap_or_default();
+    let gtids = value("gtid_mode").eq_ignore_ascii_case("ON");
+    check_replication_slave(conn, &mut findings).await?;
+    let binlogs = binlogs(conn, &mut findings).await?;
+    if !findings.is_empty() {
+        return Err(Cause::Preflight(Findings(findings)).into());
+    }
+    let end = binlog_end(conn).await?;
+    let set = |text: String| text.parse::<GtidSet>().unwrap_or_default();
+    let before = now_us();
+    let server_us: Option<f64> = conn
+        .query_first("SELECT UNIX_TIMESTAMP(NOW(6)) + 0e0")
+        .await?;
+    let local_us = (before + now_us()) / 2;
+    let server_us = server_us.map_or(local_us, |seconds| (seconds * 1e6) as i64);
+    Ok(Server {
+        uuid: value("server_uuid"),
+        version: value("version"),
+        gtids,
+        executed: set(value("gtid_executed")),
+        purged: set(value("gtid_purged")),
+        binlogs,
+        end,
+        clock_offset_us: server_us - local_us,
+    })
+}
+
+/// How long a stored set may be ahead of `gtid_executed` before history is said to have gone back: the
+/// stream shows groups that the engine has not committed yet.
+const REGRESSED_AFTER: Duration = Duration::from_secs(30);
+
+/// Checks that a dump from `position` continues the server's own history.
+///
+/// # Errors
+/// [`Findings`] where it does not.
+pub async fn check_history(
+    conn: &mut Conn,
+    position: &Position,
+    server_uuid: &str,
+) -> Result<Server, Error> {
+    let deadline = tokio::time::Instant::now() + REGRESSED_AFTER;
+    loop {
+        let server = inspect(conn).await?;
+        match judge_history(&server, position, server_uuid) {
+            Ok(()) => return Ok(server),
+            Err(Judgement::Ahead(_)) if tokio::time::Instant::now() < deadline => {
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
+            Err(Judgement::Ahead(finding) | Judgement::Broken(finding)) => {
+                return Err(Cause::Preflight(Findings(vec![finding])).into());
+            }
+        }
+    }
+}
+
+enum Judgement {
+    /// It may only be a moment ahead of the engine's commit.
+    Ahead(Finding),
+    Broken(Finding),
+}
+
+fn judge_history(server: &Server, position: &Position, uuid: &str) -> Result<(), Judgement> {
+    let finding = |problem: String, remedy: &str| Finding {
+        problem,
+        remedy: remedy.to_owned(),
+    };
+    const RESYNC: &str = "the changes in between are lost to remora: remove the stored position, set `start`, and \
+                          take a new snapshot of the tables";
+    let Some(stored) = &position.gtids else {
+        let file = &position.end.file;
+        if !uuid.is_empty() && uuid != server.uuid {
+            let problem = format!(
+                "the server is {} and the stored position is of {uuid}",
+                server.uuid
+            );
+            let remedy = "without GTIDs a position holds on one server only: connect to that server, or \
+                          turn GTIDs on before a failover";
+            return Err(Judgement::Broken(finding(problem, remedy)));
+        }
+        if !server.binlogs.contains(file) {
+            let problem =
+                format!("the server no longer has the binlog file {file} of the stored position");
+            return Err(Judgement::Broken(finding(problem, RESYNC)));
+        }
+        return Ok(());
+    };
+    if !server.gtids {
+        let problem = "the stored position is a GTID set and gtid_mode is not ON".to_owned();
+        return Err(Judgement::Broken(finding(
+            problem,
+            "SET GLOBAL gtid_mode = ON (in its steps)",
+        )));
+    }
+    if !server.purged.is_subset(stored) {
+        let lost = server.purged.subtract(stored);
+        let problem = format!("the server has purged transactions that were not delivered: {lost}");
+        return Err(Judgement::Broken(finding(problem, RESYNC)));
+    }
+    if !stored.is_subset(&server.executed) {
+        let ahead = stored.subtract(&server.executed);
+        let problem =
+            format!("history regressed: the server does not know delivered transactions {ahead}");
+        let remedy = "the server was reset, restored or replaced by one that lags: connect to one that has \
+                      these transactions, or take a new snapshot";
+        return Err(Judgement::Ahead(finding(problem, remedy)));
+    }
+    Ok(())
+}
+
+async fn variables(conn: &mut Conn) -> Result<HashMap<String, String>, Error> {
+    const NAMES: &str = "'version', 'server_uuid', 'gtid_mode', 'gtid_executed', 'gtid_purged', 'log_bin', \
+                         'binlog_format', 'binlog_row_image', 'binlog_row_metadata', \
+                         'binlog_row_value_options'";
+    let query = format!("SHOW GLOBAL VARIABLES WHERE Variable_name IN ({NAMES})");
+    let rows: Vec<(String, String)> = conn.query(query).await?;
+    Ok(rows
+        .into_iter()
+        .map(|(name, value)| (name.to_ascii_lowercase(), value))
+        .collect())
+}
+
+fn check_settings(variables: &HashMap<String, String>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut require = |name: &str, wanted: &str, remedy: &str| {
+        let found = variables.get(name).map_or("(absent)", String::as_str);
+        if !found.eq_ignore_ascii_case(wanted) {
+            let problem = format!("{name} is {found}, not {wanted}");
+            findings.push(Finding {
+                problem,
+                remedy: remedy.to_owned(),
+            });
+        }
+    };
+    require("log_bin", "ON", "start the server with --log-bin");
+    require(
+        "binlog_format",
+        "ROW",
+        "SET PERSIST binlog_format = 'ROW' and reconnect all clients",
+    );
+    require(
+        "binlog_row_image",
+        "FULL",
+        "SET PERSIST binlog_row_image = 'FULL' and reconnect all clients",
+    );
+    require(
+        "binlog_row_metadata",
+        "FULL",
+        "SET PERSIST binlog_row_metadata = 'FULL'",
+    );
+    if variables
+        .get("binlog_row_value_options")
+        .is_some_and(|value| !value.is_empty())
+    {
+        findings.push(Finding {
+            problem: "binlog_row_value_options is PARTIAL_JSON".to_owned(),
+            remedy: "SET PERSIST binlog_row_value_options = '' and reconnect all clients"
+                .to_owned(),
+        });
+    }
+    findings
+}
+
+/// SHOW REPLICAS needs exactly the privilege that a dump needs.
+async fn check_replication_slave(
+    conn: &mut Conn,
+    findings: &mut Vec<Finding>,
+) -> Result<(), Error> {
+    let result = either(conn, "SHOW REPLICAS", "SHOW SLAVE HOSTS").await;
+    note_denied(result, "REPLICATION SLAVE", findings).map(drop)
+}
+
+/// SHOW BINARY LOGS needs the privilege, and the log.
+async fn binlogs(conn: &mut Conn, findings: &mut Vec<Finding>) -> Result<Vec<String>, Error> {
+    match conn.query::<Row, _>("SHOW BINARY LOGS").await {
+        // 1381: not using binary logging, which the settings have told already.
+        Err(mysql_async::Error::Server(error)) if error.code == 1381 => Ok(Vec::new()),
+        result => {
+            let rows = note_denied(result, "REPLICATION CLIENT", findings)?;
+            Ok(rows
+                .iter()
+                .filter_map(|row| row.get::<String, _>(0))
+                .collect())
+        }
+    }
+}
+
+async fn binlog_end(conn: &mut Conn) -> Result<FilePosition, Error> {
+    let rows = either(conn, "SHOW BINARY LOG STATUS", "SHOW MASTER STATUS").await?;
+    let first = rows.first();
+    let file = first
+        .and_then(|row| row.get::<String, _>(0))
+        .unwrap_or_default();
+    let offset = first.and_then(|row| row.get::<u64, _>(1)).unwrap_or(4);
+    Ok(FilePosition { file, offset })
+}
+
+/// The statement of newer servers, or where they do not know it the older one.
+async fn either(conn: &mut Conn, new: &str, old: &str) -> Result<Vec<Row>, mysql_async::Error> {
+    match conn.query::<Row, _>(new).await {
+        // 1064: syntax error.
+        Err(mysql_async::Error::Server(error)) if error.code == 1064 => conn.query(old).await,
+        result => result,
+    }
+}
+
+fn note_denied(
+    result: Result<Vec<Row>, mysql_async::Error>,
+    privilege: &str,
+    findings: &mut Vec<Finding>,
+) -> Result<Vec<Row>, Error> {
+    match result {
+        // 1227: specific access denied.
+        Err(mysql_async::Error::Server(error)) if error.code == 1227 => {
+            findings.push(Finding {
+                problem: format!("the account lacks the privilege {privilege}"),
+                remedy: format!("GRANT {privilege} ON *.* TO the account in mysql.user"),
+            });
+            Ok(Vec::new())
+        }
+        result => Ok(result?),
+    }
+}
+
+fn now_us() -> i64 {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
+}

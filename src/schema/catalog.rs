@@ -1,0 +1,143 @@
+//! Which plan the rows of a table id have: compiled when a TABLE_MAP is new, reused while its bytes are equal.
+//!
+//! Takes TABLE_MAP events, gives plans, or for tables that are not captured the layout of their rows.
+//! Holds at most [`TABLES_MAX`] tables; the ids of another binlog file are never mixed with these.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use regex::Regex;
+
+use crate::event::TableMap;
+use crate::schema::plan::{Layout, Plan, PlanError, layout};
+use crate::schema::table_map::{TableMapError, read, read_names};
+
+/// Tables kept; beyond it all are forgotten at once and come back with their next TABLE_MAP.
+pub const TABLES_MAX: usize = 16_384;
+
+/// What the rows of a table are to us.
+#[derive(Clone, Debug)]
+pub enum Table {
+    /// They become records.
+    Captured(Arc<Plan>),
+    /// They are counted only: the layout of each column.
+    Filtered(Arc<Vec<Layout>>),
+}
+
+/// Which tables are captured, and how their topics are named.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    /// Start of each topic.
+    pub topic_prefix: String,
+    /// A table is captured when any of these matches `database.table`; all where empty.
+    pub include: Vec<Regex>,
+    /// And none of these does.
+    pub exclude: Vec<Regex>,
+}
+
+/// Why rows cannot be assigned to a table.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CatalogError {
+    /// The TABLE_MAP could not be read.
+    #[error(transparent)]
+    TableMap(#[from] TableMapError),
+    /// The table cannot be captured.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// A column of a table that is not captured has a type whose length is not known.
+    #[error("a column of {database}.{table}, which is not captured, has an unknown type")]
+    UnknownLayout {
+        /// Database.
+        database: String,
+        /// Table.
+        table: String,
+    },
+}
+
+/// Table ids of the current binlog file.
+#[derive(Debug)]
+pub struct Catalog {
+    rules: Rules,
+    tables: HashMap<u64, (Vec<u8>, Table)>,
+}
+
+impl Rules {
+    /// Whether a table's rows become records. The server's own schemas never do, as in Debezium
+    /// (`table.ignore.builtin`).
+    pub fn captures(&self, database: &str, table: &str) -> bool {
+        const BUILT_IN: [&str; 4] = ["mysql", "sys", "performance_schema", "information_schema"];
+        if BUILT_IN.contains(&database) {
+            return false;
+        }
+        let name = format!("{database}.{table}");
+        let included = self.include.is_empty() || self.include.iter().any(|r| r.is_match(&name));
+        included && !self.exclude.iter().any(|r| r.is_match(&name))
+    }
+
+    /// `prefix.database.table`; what Kafka does not allow in a name becomes `_`, and a name is cut at
+    /// 249 characters, as Debezium's default naming does.
+    pub fn topic(&self, database: &str, table: &str) -> String {
+        let name = format!("{}.{database}.{table}", self.topic_prefix);
+        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+        name.chars()
+            .map(|c| if allowed(c) { c } else { '_' })
+            .take(249)
+            .collect()
+    }
+}
+
+impl Catalog {
+    /// Empty.
+    pub fn new(rules: Rules) -> Catalog {
+        Catalog {
+            rules,
+            tables: HashMap::new(),
+        }
+    }
+
+    /// Forgets all tables: another file starts, or another connection.
+    pub fn clear(&mut self) {
+        self.tables.clear();
+    }
+
+    /// Learns a table's shape; cheap when it is the one already known.
+    ///
+    /// # Errors
+    /// [`CatalogError`]; its rows cannot be read then.
+    pub fn table_map(&mut self, map: &TableMap<'_>) -> Result<(), CatalogError> {
+        if self
+            .tables
+            .get(&map.table_id)
+            .is_some_and(|(bytes, _)| bytes == map.bytes)
+        {
+            return Ok(());
+        }
+        let table = self.compile(map)?;
+        if self.tables.len() >= TABLES_MAX {
+            self.tables.clear();
+        }
+        self.tables
+            .insert(map.table_id, (map.bytes.to_vec(), table));
+        Ok(())
+    }
+
+    /// The table of an id; `None` where no TABLE_MAP came before.
+    pub fn table(&self, table_id: u64) -> Option<&Table> {
+        self.tables.get(&table_id).map(|(_, table)| table)
+    }
+
+    fn compile(&self, map: &TableMap<'_>) -> Result<Table, CatalogError> {
+        let (database, table) = read_names(map.bytes)?;
+        let shape = read(map.bytes)?;
+        if self.rules.captures(database, table) {
+            let topic = Arc::from(self.rules.topic(database, table));
+            return Ok(Table::Captured(Arc::new(Plan::compile(&shape, topic)?)));
+        }
+        let layouts: Option<Vec<Layout>> = shape.columns.iter().map(layout).collect();
+        let unknown = || CatalogError::UnknownLayout {
+            database: database.to_owned(),
+            table: table.to_owned(),
+        };
+        Ok(Table::Filtered(Arc::new(layouts.ok_or_else(unknown)?)))
+    }
+}

@@ -1,0 +1,506 @@
+//! A table's shape compiled for the hot path: one decode operation and one pre-written JSON member a column.
+//!
+//! Takes a [`Shape`], gives a [`Plan`] that is shared and never changes. What a record of the table will
+//! always say stands here as bytes; what differs from row to row is named by an operation.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use crate::error::{Classify, Fault};
+use crate::schema::table_map::{ColumnShape, Shape, code};
+use crate::text::charset::Charset;
+use crate::text::json;
+
+/// All that decoding and encoding need to know of one table version.
+#[derive(Debug)]
+pub struct Plan {
+    /// Database.
+    pub database: String,
+    /// Table.
+    pub table: String,
+    /// Topic of its records.
+    pub topic: Arc<str>,
+    /// Columns in the order of the row images, hidden ones included.
+    pub columns: Vec<Column>,
+    /// Columns of the record's key, in the key's order; empty for a record without key.
+    pub key: Vec<KeyColumn>,
+    /// `"db":"…"` and `"table":"…"` of the source block, as JSON strings.
+    pub database_json: Vec<u8>,
+    /// See `database_json`.
+    pub table_json: Vec<u8>,
+}
+
+/// One column of the row image.
+#[derive(Debug)]
+pub struct Column {
+    /// `{"name":` for the first visible column, `,"name":` for the others; empty for a hidden one.
+    pub member: Vec<u8>,
+    /// Its name, for errors.
+    pub name: String,
+    /// NULL is allowed: an impossible date is null then.
+    pub nullable: bool,
+    /// Index in the key, where it is part of it.
+    pub key_part: Option<usize>,
+    /// How its cell is read and written.
+    pub cell: Cell,
+}
+
+/// One column of the key.
+#[derive(Debug)]
+pub struct KeyColumn {
+    /// Index into the plan's columns.
+    pub column: usize,
+    /// `{"name":` or `,"name":`.
+    pub member: Vec<u8>,
+}
+
+/// How a cell is laid out in a row image, and what becomes of it.
+#[derive(Debug)]
+pub enum Cell {
+    /// TINYINT.
+    Tiny {
+        /// UNSIGNED.
+        unsigned: bool,
+    },
+    /// SMALLINT.
+    Short {
+        /// UNSIGNED.
+        unsigned: bool,
+    },
+    /// MEDIUMINT.
+    Medium {
+        /// UNSIGNED.
+        unsigned: bool,
+    },
+    /// INT.
+    Long {
+        /// UNSIGNED.
+        unsigned: bool,
+    },
+    /// BIGINT; unsigned values beyond the signed range wrap, as Debezium's mode `long` has it.
+    LongLong,
+    /// FLOAT.
+    Float,
+    /// DOUBLE.
+    Double,
+    /// DECIMAL, as base64 of the unscaled integer (Debezium's mode `precise`).
+    Decimal {
+        /// Digits in all.
+        precision: u8,
+        /// Digits behind the point.
+        scale: u8,
+        /// Bytes in the image.
+        bytes: usize,
+    },
+    /// BIT(n).
+    Bit {
+        /// Bits.
+        bits: usize,
+    },
+    /// YEAR.
+    Year,
+    /// DATE.
+    Date,
+    /// TIME(f).
+    Time {
+        /// Fractional digits, 0 to 6.
+        digits: u8,
+    },
+    /// DATETIME(f).
+    DateTime {
+        /// Fractional digits, 0 to 6.
+        digits: u8,
+    },
+    /// TIMESTAMP(f).
+    Timestamp {
+        /// Fractional digits, 0 to 6.
+        digits: u8,
+    },
+    /// Temporal types as MySQL before 5.6.4 stored them.
+    OldTime,
+    /// See `OldTime`.
+    OldDateTime,
+    /// See `OldTime`.
+    OldTimestamp,
+    /// CHAR, VARCHAR, TEXT.
+    Text {
+        /// Bytes of the length ahead of it.
+        prefix: usize,
+        /// Charset of its collation.
+        charset: Charset,
+    },
+    /// BINARY(n), whose trailing zeros the image leaves out.
+    FixedBytes {
+        /// Bytes of the length ahead of it.
+        prefix: usize,
+        /// n.
+        size: usize,
+    },
+    /// VARBINARY, BLOB.
+    Bytes {
+        /// Bytes of the length ahead of it.
+        prefix: usize,
+    },
+    /// ENUM: each label as a JSON string.
+    Enum {
+        /// Bytes of the number.
+        bytes: usize,
+        /// In the order of their numbers, from 1.
+        labels: Vec<Vec<u8>>,
+    },
+    /// SET: each label escaped for a JSON string, without quotes.
+    Set {
+        /// Bytes of the bitmap.
+        bytes: usize,
+        /// In the order of their bits.
+        labels: Vec<Vec<u8>>,
+    },
+    /// JSON.
+    Json {
+        /// Bytes of the length ahead of it.
+        prefix: usize,
+    },
+    /// GEOMETRY and its subtypes.
+    Geometry {
+        /// Bytes of the length ahead of it.
+        prefix: usize,
+        /// POINT has its coordinates beside the WKB.
+        point: bool,
+    },
+    /// VECTOR.
+    Vector {
+        /// Bytes of the length ahead of it.
+        prefix: usize,
+    },
+    /// Not part of a record: what a functional index computes.
+    Hidden(Layout),
+}
+
+/// How many bytes a cell takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layout {
+    /// Always so many.
+    Fixed(usize),
+    /// A little-endian length of so many bytes, then as many as it says.
+    Prefixed(usize),
+}
+
+/// Why a table cannot be captured as it is.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PlanError {
+    /// Names, key and charsets are missing.
+    #[error(
+        "the row metadata of {database}.{table} is MINIMAL: column names and the key are missing"
+    )]
+    MinimalMetadata {
+        /// Database.
+        database: String,
+        /// Table.
+        table: String,
+    },
+    /// A column's type is not known.
+    #[error("column {database}.{table}.{column} has the unknown type {code}")]
+    UnknownType {
+        /// Database.
+        database: String,
+        /// Table.
+        table: String,
+        /// Column.
+        column: String,
+        /// `enum_field_types`.
+        code: u8,
+    },
+    /// A column's collation is not known.
+    #[error("column {database}.{table}.{column} has the unknown collation {collation}")]
+    UnknownCollation {
+        /// Database.
+        database: String,
+        /// Table.
+        table: String,
+        /// Column.
+        column: String,
+        /// Collation id.
+        collation: u16,
+    },
+    /// A label of ENUM or SET is no text of its charset.
+    #[error("a label of column {database}.{table}.{column} is not valid in its charset")]
+    BadLabel {
+        /// Database.
+        database: String,
+        /// Table.
+        table: String,
+        /// Column.
+        column: String,
+    },
+}
+
+impl Classify for PlanError {
+    fn fault(&self) -> Fault {
+        match self {
+            PlanError::MinimalMetadata { .. } => Fault::Operator,
+            PlanError::UnknownType { .. }
+            | PlanError::UnknownCollation { .. }
+            | PlanError::BadLabel { .. } => Fault::Data,
+        }
+    }
+
+    fn remedy(&self) -> Option<Cow<'static, str>> {
+        Some(Cow::Borrowed(match self {
+            PlanError::MinimalMetadata { .. } => {
+                "SET PERSIST binlog_row_metadata = 'FULL'; what is logged before stays unreadable: remove \
+                 the stored position to start after it"
+            }
+            PlanError::UnknownType { .. } | PlanError::UnknownCollation { .. } => {
+                "upgrade remora to a release that knows this server version, or exclude the table"
+            }
+            PlanError::BadLabel { .. } => "ALTER TABLE … MODIFY the column with valid labels",
+        }))
+    }
+}
+
+impl Plan {
+    /// Compiles a shape.
+    ///
+    /// # Errors
+    /// [`PlanError`].
+    pub fn compile(shape: &Shape, topic: Arc<str>) -> Result<Plan, PlanError> {
+        let (database, table) = (shape.database.clone(), shape.table.clone());
+        if !shape.full {
+            return Err(PlanError::MinimalMetadata { database, table });
+        }
+        let mut columns = Vec::with_capacity(shape.columns.len());
+        let mut opening = b'{';
+        for (index, column) in shape.columns.iter().enumerate() {
+            let cell = compile_cell(column).map_err(|trouble| trouble.of(shape, column))?;
+            let mut member = Vec::new();
+            if !matches!(cell, Cell::Hidden(_)) {
+                member = json_member(opening, &column.name);
+                opening = b',';
+            }
+            let key_part = shape.primary_key.iter().position(|part| *part == index);
+            let (name, nullable) = (column.name.clone(), column.nullable);
+            columns.push(Column {
+                member,
+                name,
+                nullable,
+                key_part,
+                cell,
+            });
+        }
+        let key = shape
+            .primary_key
+            .iter()
+            .enumerate()
+            .filter_map(|(part, index)| {
+                let name = &shape.columns.get(*index)?.name;
+                Some(KeyColumn {
+                    column: *index,
+                    member: json_member(if part == 0 { b'{' } else { b',' }, name),
+                })
+            });
+        let (database_json, table_json) = (json_string(&database), json_string(&table));
+        Ok(Plan {
+            key: key.collect(),
+            topic,
+            columns,
+            database_json,
+            table_json,
+            database,
+            table,
+        })
+    }
+}
+
+/// How many bytes a cell of this type takes: all that is needed to pass over the rows of a table that is
+/// not captured. `None` for a type that is not known.
+pub fn layout(column: &ColumnShape) -> Option<Layout> {
+    let [first, second] = column.meta;
+    let length = u16::from_le_bytes(column.meta);
+    let fraction = |digits: u8| usize::from(digits).div_ceil(2);
+    Some(match column.code {
+        code::TINY | code::YEAR => Layout::Fixed(1),
+        code::SHORT => Layout::Fixed(2),
+        code::INT24 | code::DATE | code::NEWDATE | code::TIME => Layout::Fixed(3),
+        code::LONG | code::FLOAT | code::TIMESTAMP => Layout::Fixed(4),
+        code::LONGLONG | code::DOUBLE | code::DATETIME => Layout::Fixed(8),
+        code::TIMESTAMP2 => Layout::Fixed(4 + fraction(first)),
+        code::DATETIME2 => Layout::Fixed(5 + fraction(first)),
+        code::TIME2 => Layout::Fixed(3 + fraction(first)),
+        code::NEWDECIMAL => Layout::Fixed(decimal_bytes(first, second)?),
+        code::BIT => Layout::Fixed(usize::from(second) + usize::from(first > 0)),
+        code::ENUM | code::SET => Layout::Fixed(usize::from(first).min(8)),
+        code::VARCHAR | code::VAR_STRING | code::STRING => {
+            Layout::Prefixed(if length > 255 { 2 } else { 1 })
+        }
+        code::BLOB
+        | code::TINY_BLOB
+        | code::MEDIUM_BLOB
+        | code::LONG_BLOB
+        | code::GEOMETRY
+        | code::JSON
+        | code::VECTOR => Layout::Prefixed(usize::from(first).clamp(1, 4)),
+        // An array is kept as JSON with a length of four bytes.
+        code::TYPED_ARRAY => Layout::Prefixed(4),
+        _ => return None,
+    })
+}
+
+/// Nine digits take four bytes; the rest of each side by this table (`decimal_bin_size`).
+pub fn decimal_bytes(precision: u8, scale: u8) -> Option<usize> {
+    const REST: [usize; 9] = [0, 1, 1, 2, 2, 3, 3, 4, 4];
+    let side = |digits: u8| Some(usize::from(digits / 9) * 4 + REST.get(usize::from(digits % 9))?);
+    if precision > 65 {
+        return None;
+    }
+    Some(side(precision.checked_sub(scale)?)? + side(scale)?)
+}
+
+enum Trouble {
+    Type,
+    Collation,
+    Label,
+}
+
+impl Trouble {
+    fn of(self, shape: &Shape, column: &ColumnShape) -> PlanError {
+        let (database, table) = (shape.database.clone(), shape.table.clone());
+        let (code, collation) = (column.code, column.collation);
+        let column = column.name.clone();
+        match self {
+            Trouble::Type => PlanError::UnknownType {
+                database,
+                table,
+                column,
+                code,
+            },
+            Trouble::Collation => PlanError::UnknownCollation {
+                database,
+                table,
+                column,
+                collation,
+            },
+            Trouble::Label => PlanError::BadLabel {
+                database,
+                table,
+                column,
+            },
+        }
+    }
+}
+
+/// The collation of bytes.
+const BINARY: u16 = 63;
+
+fn compile_cell(column: &ColumnShape) -> Result<Cell, Trouble> {
+    let layout = layout(column).ok_or(Trouble::Type)?;
+    // Columns that a functional index adds carry names that no user can give, and are in no record.
+    if column.name.starts_with("!hidden!") || column.code == code::TYPED_ARRAY {
+        return Ok(Cell::Hidden(layout));
+    }
+    let unsigned = column.unsigned;
+    let [digits, second] = column.meta;
+    let prefix = match layout {
+        Layout::Fixed(bytes) | Layout::Prefixed(bytes) => bytes,
+    };
+    Ok(match column.code {
+        code::TINY => Cell::Tiny { unsigned },
+        code::SHORT => Cell::Short { unsigned },
+        code::INT24 => Cell::Medium { unsigned },
+        code::LONG => Cell::Long { unsigned },
+        code::LONGLONG => Cell::LongLong,
+        code::FLOAT => Cell::Float,
+        code::DOUBLE => Cell::Double,
+        code::NEWDECIMAL => Cell::Decimal {
+            precision: digits,
+            scale: second,
+            bytes: prefix,
+        },
+        code::BIT => Cell::Bit {
+            bits: usize::from(second) * 8 + usize::from(digits),
+        },
+        code::YEAR => Cell::Year,
+        code::DATE | code::NEWDATE => Cell::Date,
+        code::TIME2 => Cell::Time { digits },
+        code::DATETIME2 => Cell::DateTime { digits },
+        code::TIMESTAMP2 => Cell::Timestamp { digits },
+        code::TIME => Cell::OldTime,
+        code::DATETIME => Cell::OldDateTime,
+        code::TIMESTAMP => Cell::OldTimestamp,
+        code::STRING if column.collation == BINARY => Cell::FixedBytes {
+            prefix,
+            size: usize::from(u16::from_le_bytes(column.meta)),
+        },
+        code::VARCHAR
+        | code::VAR_STRING
+        | code::BLOB
+        | code::TINY_BLOB
+        | code::MEDIUM_BLOB
+        | code::LONG_BLOB
+            if column.collation == BINARY =>
+        {
+            Cell::Bytes { prefix }
+        }
+        code::STRING
+        | code::VARCHAR
+        | code::VAR_STRING
+        | code::BLOB
+        | code::TINY_BLOB
+        | code::MEDIUM_BLOB
+        | code::LONG_BLOB => Cell::Text {
+            prefix,
+            charset: charset(column)?,
+        },
+        code::ENUM => Cell::Enum {
+            bytes: prefix,
+            labels: labels(column)?,
+        },
+        code::SET => {
+            let labels = labels(column)?.into_iter().map(unquoted).collect();
+            Cell::Set {
+                bytes: prefix,
+                labels,
+            }
+        }
+        code::JSON => Cell::Json { prefix },
+        code::GEOMETRY => Cell::Geometry {
+            prefix,
+            point: column.geometry == 1,
+        },
+        code::VECTOR => Cell::Vector { prefix },
+        _ => return Err(Trouble::Type),
+    })
+}
+
+fn charset(column: &ColumnShape) -> Result<Charset, Trouble> {
+    Charset::of_collation(column.collation).ok_or(Trouble::Collation)
+}
+
+/// Labels as JSON strings.
+fn labels(column: &ColumnShape) -> Result<Vec<Vec<u8>>, Trouble> {
+    let charset = charset(column)?;
+    let label = |bytes: &Vec<u8>| match charset.decode(bytes) {
+        Ok(text) => Ok(json_string(&text)),
+        Err(_) => Err(Trouble::Label),
+    };
+    column.labels.iter().map(label).collect()
+}
+
+fn unquoted(label: Vec<u8>) -> Vec<u8> {
+    label
+        .get(1..label.len().saturating_sub(1))
+        .unwrap_or_default()
+        .to_vec()
+}
+
+fn json_string(text: &str) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    json::write_string(&mut bytes, text);
+    bytes
+}
+
+fn json_member(opening: u8, name: &str) -> Vec<u8> {
+    let mut bytes = vec![opening];
+    json::write_string(&mut bytes, name);
+    bytes.push(b':');
+    bytes
+}

@@ -1,0 +1,419 @@
+//! Groups of events: which transaction a row belongs to, and where a transaction ends.
+//!
+//! Takes events in the order of the binlog, gives a [`Step`] for each. Pure: no IO, no clock. It never
+//! lets a row through outside an open group, and never opens a group inside another one: a lost end
+//! would show here before anything moves past it.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use crate::error::{Classify, Fault};
+use crate::event::{Body, Event, FLAG_ARTIFICIAL, GtidEvent, Payload, Query, Rows, TableMap};
+use crate::position::{FilePosition, Gtid, Place};
+use crate::source::statement::Statement;
+
+/// What an event means for the stages behind.
+#[derive(Debug)]
+pub enum Step<'a> {
+    /// Nothing: framing, heartbeats, what is passed over.
+    Idle,
+    /// The shape of a table whose rows follow.
+    TableMap(TableMap<'a>),
+    /// Rows of the open group.
+    Rows(Rows<'a>),
+    /// A compressed group: its events go through [`Transaction::step`] one by one.
+    Payload(Payload<'a>),
+    /// A statement that may change a table's shape; `end` where it is a group of its own.
+    Ddl {
+        /// The statement.
+        query: Query<'a>,
+        /// Set where the statement is a group of its own.
+        end: Option<Commit>,
+    },
+    /// The group is complete and stands.
+    Commit(Commit),
+    /// The group is complete and nothing of it stands: what waited for its end is dropped.
+    Rollback(Commit),
+    /// Table ids are no longer valid: another file starts.
+    NewFile,
+}
+
+/// The end of a group: from here the position may move.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Commit {
+    /// The group's GTID.
+    pub gtid: Option<Gtid>,
+    /// File in which it ends.
+    pub file: Arc<str>,
+    /// Offset at which it ends.
+    pub offset: u64,
+    /// Microseconds since 1970 at the commit; 0 where the server does not log it.
+    pub commit_us: u64,
+}
+
+/// The group that is open.
+#[derive(Clone, Debug)]
+pub struct Open {
+    /// Its GTID.
+    pub gtid: Option<Gtid>,
+    /// Offset of its first event.
+    pub start: u64,
+    /// Its rows wait for its end: it may hold what a ROLLBACK would undo.
+    pub waits: bool,
+    /// Microseconds since 1970 at the commit; 0 where the server does not log it.
+    pub commit_us: u64,
+    /// Connection id from its BEGIN.
+    pub thread: Option<u32>,
+    /// Rows of it met so far, of whichever table.
+    pub rows: u64,
+    begun: bool,
+}
+
+/// Why the stream is not a sequence of groups.
+#[derive(Debug, thiserror::Error)]
+pub enum TransactionError {
+    /// A group starts while another is open: an end was lost.
+    #[error("a transaction starts before the previous one has ended")]
+    Nested,
+    /// Rows, or an end, without a start.
+    #[error("{what} outside a transaction")]
+    Outside {
+        /// Which event.
+        what: &'static str,
+    },
+    /// Rows went out at once because the group could not roll back, and then it did.
+    #[error("a transaction was rolled back in the log after its rows had been published")]
+    StreamedRollback,
+    /// A statement changes rows and the rows are not in the log.
+    #[error("a change of rows is logged as a statement (binlog_format is not ROW in that session)")]
+    StatementFormat,
+    /// A part of a group was undone.
+    #[error("ROLLBACK TO SAVEPOINT in the log: a transaction over tables that cannot roll back")]
+    PartialRollback,
+    /// Two-phase transactions.
+    #[error("an XA transaction ({what}) in the log")]
+    Xa {
+        /// Which event.
+        what: &'static str,
+    },
+    /// GTIDs stopped, or started.
+    #[error("{what}: gtid_mode was changed on the server")]
+    GtidMode {
+        /// What was met.
+        what: &'static str,
+    },
+}
+
+impl Classify for TransactionError {
+    fn fault(&self) -> Fault {
+        match self {
+            TransactionError::Nested | TransactionError::Outside { .. } => Fault::Data,
+            TransactionError::StreamedRollback => Fault::Data,
+            TransactionError::StatementFormat | TransactionError::PartialRollback => Fault::Data,
+            TransactionError::Xa { .. } => Fault::Data,
+            TransactionError::GtidMode { .. } => Fault::Operator,
+        }
+    }
+
+    fn remedy(&self) -> Option<Cow<'static, str>> {
+        Some(Cow::Borrowed(match self {
+            TransactionError::Nested | TransactionError::Outside { .. } => {
+                "check the binlog file at this place with mysqlbinlog; report it if the server reads it"
+            }
+            TransactionError::StreamedRollback => {
+                "compare the table with its topic; report this transaction's events"
+            }
+            TransactionError::StatementFormat => {
+                "SET GLOBAL binlog_format = 'ROW', reconnect all clients, and take a new snapshot of the \
+                 tables that the statement changed"
+            }
+            TransactionError::PartialRollback => {
+                "do not mix transactional and other storage engines in one transaction"
+            }
+            TransactionError::Xa { .. } => "do not use XA transactions on the captured server",
+            TransactionError::GtidMode { .. } => {
+                "set gtid_mode back, or remove the stored position and start anew"
+            }
+        }))
+    }
+}
+
+/// The machine: one per database, reset at each connection.
+#[derive(Debug)]
+pub struct Transaction {
+    gtids: bool,
+    file: Arc<str>,
+    end: u64,
+    open: Option<Open>,
+    // Inside a compressed group: start and end of the outer event, and its server id.
+    payload: Option<(u64, u64)>,
+}
+
+impl Transaction {
+    /// Before the first event of a connection: `at` is where the dump was asked to begin.
+    pub fn new(gtids: bool, at: &FilePosition) -> Transaction {
+        let file = Arc::from(at.file.as_str());
+        Transaction {
+            gtids,
+            file,
+            end: at.offset,
+            open: None,
+            payload: None,
+        }
+    }
+
+    /// The open group.
+    pub fn open(&self) -> Option<&Open> {
+        self.open.as_ref()
+    }
+
+    /// Rows of the open group met so far: the ordinal of the next one.
+    pub fn rows(&self) -> u64 {
+        self.open.as_ref().map_or(0, |open| open.rows)
+    }
+
+    /// Counts rows of the open group: the next row's ordinal is what was counted before.
+    pub fn count_rows(&mut self, rows: u64) {
+        if let Some(open) = &mut self.open {
+            open.rows = open.rows.saturating_add(rows);
+        }
+    }
+
+    /// File that the stream is in.
+    pub fn file(&self) -> &Arc<str> {
+        &self.file
+    }
+
+    /// Where an event starts in its file: what Debezium calls `pos`. Of an event inside a compressed
+    /// group, where the compressed event starts.
+    pub fn start_of(&self, event: &Event<'_>) -> u64 {
+        match self.payload {
+            Some((start, _)) => start,
+            None => self
+                .end_of(event)
+                .saturating_sub(u64::from(event.header.size)),
+        }
+    }
+
+    /// Where the stream stands, for an error about `event`.
+    pub fn place(&self, event: Option<&Event<'_>>) -> Place {
+        let offset = event.map_or(self.end, |event| self.start_of(event));
+        let gtid = self.open.as_ref().and_then(|open| open.gtid);
+        Place {
+            at: FilePosition {
+                file: self.file.to_string(),
+                offset,
+            },
+            gtid,
+        }
+    }
+
+    /// Says that the following events come from inside `outer`, a compressed group.
+    pub fn enter_payload(&mut self, outer: &Event<'_>) {
+        let end = self.end_of(outer);
+        self.payload = Some((end.saturating_sub(u64::from(outer.header.size)), end));
+    }
+
+    /// Says that the compressed group is used up.
+    ///
+    /// # Errors
+    /// Where its events did not end the group.
+    pub fn leave_payload(&mut self) -> Result<(), TransactionError> {
+        if let Some((_, end)) = self.payload.take() {
+            self.end = end;
+        }
+        match self.open {
+            Some(_) => Err(TransactionError::Outside {
+                what: "the end of a compressed transaction",
+            }),
+            None => Ok(()),
+        }
+    }
+
+    /// Takes the next event.
+    ///
+    /// # Errors
+    /// [`TransactionError`]; the machine must then be made anew.
+    pub fn step<'a>(&mut self, event: &Event<'a>) -> Result<Step<'a>, TransactionError> {
+        let end = self.end_of(event);
+        let start = end.saturating_sub(u64::from(event.header.size));
+        let step = match event.body {
+            Body::FormatDescription(format) => self.format(event.header.flags, format.created)?,
+            Body::Rotate { file, offset } => return Ok(self.rotate(file, offset)),
+            Body::Gtid(gtid) => self.begin_group(&gtid, start)?,
+            Body::Query(query) => self.query(query, start, end)?,
+            Body::Xid => Step::Commit(self.finish("XID", end)?),
+            Body::XaPrepare(_) => return Err(TransactionError::Xa { what: "XA PREPARE" }),
+            Body::TableMap(map) => self.inside("TABLE_MAP", Step::TableMap(map))?,
+            Body::Rows(rows) => self.inside("a row event", Step::Rows(rows))?,
+            Body::Payload(payload) => {
+                self.inside("a compressed payload", Step::Payload(payload))?
+            }
+            Body::PreviousGtids(_) | Body::Heartbeat | Body::Ignored(_) => Step::Idle,
+        };
+        if self.payload.is_none() && !matches!(step, Step::Payload(_)) {
+            self.end = end;
+        }
+        Ok(step)
+    }
+
+    /// The header has 32 bits of the end; files outgrow them, so the high bits are ours to keep.
+    fn end_of(&self, event: &Event<'_>) -> u64 {
+        if let Some((_, end)) = self.payload {
+            return end;
+        }
+        let low = u64::from(event.header.log_pos);
+        if low == 0 || event.header.flags & FLAG_ARTIFICIAL != 0 {
+            return self.end;
+        }
+        const WRAP: u64 = 1 << 32;
+        let same = (self.end & !(WRAP - 1)) | low;
+        if same < self.end { same + WRAP } else { same }
+    }
+
+    fn format(&mut self, flags: u16, created: u32) -> Result<Step<'static>, TransactionError> {
+        if flags & FLAG_ARTIFICIAL != 0 {
+            return Ok(Step::Idle);
+        }
+        // A file can only start between groups, unless the server died inside the last one: its start
+        // time is in `created` then, and what it had not finished never happened.
+        match self.open.take() {
+            None => Ok(Step::NewFile),
+            Some(open) if created != 0 && (open.waits || open.rows == 0) => Ok(Step::NewFile),
+            Some(_) if created != 0 => Err(TransactionError::StreamedRollback),
+            Some(_) => Err(TransactionError::Nested),
+        }
+    }
+
+    fn rotate(&mut self, file: &str, offset: u64) -> Step<'static> {
+        if *self.file != *file {
+            self.file = Arc::from(file);
+            self.end = offset;
+            return Step::NewFile;
+        }
+        self.end = offset;
+        Step::Idle
+    }
+
+    fn begin_group(
+        &mut self,
+        event: &GtidEvent,
+        start: u64,
+    ) -> Result<Step<'static>, TransactionError> {
+        if self.open.is_some() {
+            return Err(TransactionError::Nested);
+        }
+        match (self.gtids, event.gtid) {
+            (true, None) => {
+                return Err(TransactionError::GtidMode {
+                    what: "a group without a GTID",
+                });
+            }
+            // Followed by file and offset, a server may well log GTIDs (gtid_mode = ON_PERMISSIVE).
+            (true, Some(_)) | (false, _) => {}
+        }
+        self.open = Some(Open {
+            gtid: event.gtid,
+            start,
+            waits: event.may_have_sbr,
+            commit_us: event.commit_us,
+            thread: None,
+            rows: 0,
+            begun: false,
+        });
+        Ok(Step::Idle)
+    }
+
+    fn query<'a>(
+        &mut self,
+        query: Query<'a>,
+        start: u64,
+        end: u64,
+    ) -> Result<Step<'a>, TransactionError> {
+        match Statement::of(&query) {
+            Statement::Begin => self.begin(query.thread, start),
+            Statement::Commit => Ok(Step::Commit(self.finish("COMMIT", end)?)),
+            Statement::Rollback => {
+                let streamed = self
+                    .open
+                    .as_ref()
+                    .is_some_and(|open| !open.waits && open.rows > 0);
+                let commit = self.finish("ROLLBACK", end)?;
+                if streamed {
+                    Err(TransactionError::StreamedRollback)
+                } else {
+                    Ok(Step::Rollback(commit))
+                }
+            }
+            // A savepoint alone changes nothing; only going back to it does.
+            Statement::Savepoint => Ok(Step::Idle),
+            Statement::RollbackTo => Err(TransactionError::PartialRollback),
+            Statement::XaStart | Statement::XaEnd => Err(TransactionError::Xa { what: "XA START" }),
+            Statement::XaCommit => Err(TransactionError::Xa { what: "XA COMMIT" }),
+            Statement::XaRollback => Err(TransactionError::Xa {
+                what: "XA ROLLBACK",
+            }),
+            Statement::Dml => Err(TransactionError::StatementFormat),
+            Statement::Other => match &self.open {
+                // CREATE TABLE … SELECT: the statement stands inside the group of its rows.
+                Some(open) if open.begun => Ok(Step::Ddl { query, end: None }),
+                Some(_) => Ok(Step::Ddl {
+                    query,
+                    end: Some(self.finish("a statement", end)?),
+                }),
+                // Servers before 5.6, and 5.6 without GTIDs, write no event ahead of a statement.
+                None => Ok(Step::Ddl {
+                    query,
+                    end: Some(self.commit(None, 0, end)),
+                }),
+            },
+        }
+    }
+
+    fn begin(&mut self, thread: u32, start: u64) -> Result<Step<'static>, TransactionError> {
+        let gtids = self.gtids;
+        let open = match &mut self.open {
+            Some(open) if open.begun => return Err(TransactionError::Nested),
+            Some(open) => open,
+            None if gtids => {
+                return Err(TransactionError::GtidMode {
+                    what: "BEGIN without a GTID",
+                });
+            }
+            // MySQL 5.6 without GTIDs: whether the group could roll back is not said, so it waits.
+            None => self.open.insert(Open {
+                gtid: None,
+                start,
+                waits: true,
+                commit_us: 0,
+                thread: None,
+                rows: 0,
+                begun: false,
+            }),
+        };
+        open.begun = true;
+        open.thread = Some(thread);
+        Ok(Step::Idle)
+    }
+
+    fn inside<'a>(&self, what: &'static str, step: Step<'a>) -> Result<Step<'a>, TransactionError> {
+        match &self.open {
+            Some(_) => Ok(step),
+            None => Err(TransactionError::Outside { what }),
+        }
+    }
+
+    fn finish(&mut self, what: &'static str, end: u64) -> Result<Commit, TransactionError> {
+        let open = self.open.take().ok_or(TransactionError::Outside { what })?;
+        Ok(self.commit(open.gtid, open.commit_us, end))
+    }
+
+    fn commit(&self, gtid: Option<Gtid>, commit_us: u64, end: u64) -> Commit {
+        Commit {
+            gtid,
+            file: Arc::clone(&self.file),
+            offset: end,
+            commit_us,
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! Text on its way from MySQL to JSON: charsets, and the writers of JSON strings and numbers.
+//!
+//! A leaf below every stage: pure functions, no IO.
+
+pub mod charset;
+pub mod charset_tables;
+pub mod json;
