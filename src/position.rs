@@ -510,7 +510,8 @@ mod tests {
             prop_assert_eq!(&GtidSet::decode(&union.encode()).unwrap(), &union);
             for (server, gno) in &both {
                 let uuid = Uuid::parse_str(if *server { A } else { B }).unwrap();
-                prop_assert!(union.contains(&Gtid { tsid: Tsid { uuid, tag: Tag::default() }, gno: *gno }));
+                let gtid = Gtid { tsid: Tsid { uuid, tag: Tag::default() }, gno: *gno };
+                prop_assert!(union.contains(&gtid), "{}", gtid);
             }
         }
 

@@ -1,1 +1,8 @@
 //! The single integration binary: one module a topic.
+
+#[cfg(test)]
+mod servers;
+#[cfg(test)]
+mod support;
+#[cfg(test)]
+mod tidy;

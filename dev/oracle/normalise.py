@@ -1,0 +1,80 @@
+"""Replaces what two runs of the same SQL cannot share, and leaves every other byte as it is.
+
+    normalise.py < RECORDS > RECORDS
+
+Records are JSON objects, one a line: topic, key, value, headers. Clock readings and thread ids become 0, the connector's
+version VERSION, the binlog's name FILE, the run's id RUN-ID. GTIDs and positions become their number in order of
+appearance, so that it still shows which records share a transaction or an event. Numbers, escapes and the order of
+members stay as they are written: two normalised files can be compared as text.
+"""
+import re
+import sys
+
+TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}:,]|[^\s\[\]{}:,"]+|\s+')
+
+CLOCKS = {
+    ("value", *where, unit) for where in ((), ("source",)) for unit in ("ts_ms", "ts_us", "ts_ns")
+}
+SOURCE = ("value", "source")
+RUN = ("headers", "__debezium.context.runId")
+
+
+def numbered(seen, found):
+    return seen.setdefault(found, len(seen) + 1)
+
+
+def replacement(path, token, state):
+    """What stands at this place of the record instead of the token."""
+    if token == "null":
+        return token
+    if path in CLOCKS or path == (*SOURCE, "thread"):
+        return "0"
+    if path == (*SOURCE, "version"):
+        return '"VERSION"'
+    if path == (*SOURCE, "gtid"):
+        return f'"GTID-{numbered(state["gtids"], token)}"'
+    if path == (*SOURCE, "file"):
+        state["file"] = token
+        return '"FILE"'
+    if path == (*SOURCE, "pos"):
+        return str(numbered(state["positions"], (state["file"], token)))
+    if path == RUN:
+        return '"RUN-ID"'
+    return token
+
+
+def normalised(line, state):
+    """One record. `stack` holds, for each open object, the member at hand, and None for an array."""
+    parts, stack, name = [], [], False
+    for token in TOKEN.findall(line):
+        if token == "{":
+            stack.append("")
+            name = True
+        elif token == "[":
+            stack.append(None)
+            name = False
+        elif token in "]}":
+            stack.pop()
+        elif token == ",":
+            name = bool(stack) and stack[-1] is not None
+        elif token == ":":
+            name = False
+        elif name and token.startswith('"'):
+            stack[-1] = token[1:-1]
+        elif not token.isspace():
+            token = replacement(tuple(stack), token, state)
+        parts.append(token)
+    return "".join(parts)
+
+
+def main():
+    sys.stdin.reconfigure(encoding="utf-8", newline="\n")
+    sys.stdout.reconfigure(encoding="utf-8", newline="\n")
+    state = {"gtids": {}, "positions": {}, "file": None}
+    for line in sys.stdin:
+        if line.strip():
+            sys.stdout.write(normalised(line, state))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,103 @@
+//! A private MySQL server per test, or one that tests share.
+
+use std::io::{Seek, Write};
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::OnceLock;
+
+use super::leash::{Leash, run};
+use super::{free_port, script, tail};
+
+/// A running server: account root without a password, GTIDs and full row metadata on.
+#[derive(Debug)]
+pub(crate) struct Mysql {
+    leash: Leash,
+    port: u16,
+    options: Vec<String>,
+}
+
+impl Mysql {
+    /// A server of its own, with further mysqld options such as `--binlog-format=MIXED`.
+    pub(crate) fn start(options: &[&str]) -> Mysql {
+        let port = free_port();
+        let options: Vec<String> = options.iter().map(ToString::to_string).collect();
+        let leash = Leash::start("mysql", |dir| {
+            let mut command = vec![script("mysql").display().to_string()];
+            command.extend([dir.display().to_string(), port.to_string()]);
+            command.extend(options.clone());
+            command
+        });
+        Mysql {
+            leash,
+            port,
+            options,
+        }
+    }
+
+    /// The server that tests of this process share, for those that change nothing global: each takes a database
+    /// name of its own (`unique`).
+    pub(crate) fn shared() -> &'static Mysql {
+        static SHARED: OnceLock<Mysql> = OnceLock::new();
+        SHARED.get_or_init(|| Mysql::start(&[]))
+    }
+
+    /// Its port on 127.0.0.1.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The certificate authority that signed its certificate.
+    pub(crate) fn ca_file(&self) -> PathBuf {
+        self.leash.dir().join("data/ca.pem")
+    }
+
+    /// The public key of its RSA pair, for caching_sha2_password without TLS.
+    pub(crate) fn public_key_file(&self) -> PathBuf {
+        self.leash.dir().join("data/public_key.pem")
+    }
+
+    /// Runs statements in one session as root; gives their rows: columns parted by tabs, no names.
+    pub(crate) fn sql(&self, statements: &str) -> String {
+        // A file, since a pipe that nobody reads would block a client that has much to say.
+        let mut input = tempfile::tempfile().unwrap();
+        input.write_all(statements.as_bytes()).unwrap();
+        input.rewind().unwrap();
+        let output = Command::new(self.leash.dir().join("mysql"))
+            .args(["--batch", "--raw", "--skip-column-names"])
+            .stdin(input)
+            .output()
+            .unwrap();
+        assert!(
+            output.status.success(),
+            "mysql: {}\nthe server says:\n{}",
+            String::from_utf8_lossy(&output.stderr),
+            self.log()
+        );
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    /// Kills the server as a power cut would.
+    pub(crate) fn kill9(&self) {
+        self.leash.kill9();
+    }
+
+    /// Stops the server in order.
+    pub(crate) fn stop(&self) {
+        self.leash.stop();
+    }
+
+    /// Starts the stopped or killed server again: same port, same data.
+    pub(crate) fn restart(&self) {
+        let mut arguments = vec![
+            self.leash.dir().display().to_string(),
+            self.port.to_string(),
+        ];
+        arguments.extend(self.options.clone());
+        run(script("mysql"), arguments);
+    }
+
+    /// The end of its log.
+    pub(crate) fn log(&self) -> String {
+        tail(&self.leash.dir().join("log"))
+    }
+}
