@@ -160,3 +160,100 @@ impl<'a> Inflater<'a> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const LIMITS: Limits = Limits {
+        event_bytes_max: 1000,
+        transaction_bytes_max: 100_000,
+    };
+
+    fn event(size: usize) -> Vec<u8> {
+        let mut bytes = vec![7; size];
+        bytes[9..13].copy_from_slice(&(size as u32).to_le_bytes());
+        bytes
+    }
+
+    fn events() -> Vec<u8> {
+        [event(40), event(900), event(20)].concat()
+    }
+
+    fn read(payload: &Payload<'_>) -> Result<Vec<usize>, PayloadError> {
+        let mut inflater = Inflater::new(payload, LIMITS)?;
+        let (mut buffer, mut sizes) = (Vec::new(), Vec::new());
+        while inflater.next_event(&mut buffer)? {
+            sizes.push(buffer.len());
+        }
+        Ok(sizes)
+    }
+
+    fn compressed(claimed: u64, of: &[u8]) -> (u64, Vec<u8>) {
+        (claimed, zstd::stream::encode_all(of, 3).unwrap())
+    }
+
+    fn check((claimed, bytes): &(u64, Vec<u8>)) -> Result<Vec<usize>, PayloadError> {
+        read(&Payload {
+            compressed: true,
+            inflated_bytes: *claimed,
+            bytes,
+        })
+    }
+
+    #[test]
+    fn gives_the_events_one_by_one() {
+        assert_eq!(check(&compressed(960, &events())).unwrap(), [40, 900, 20]);
+        let stored = events();
+        let payload = Payload {
+            compressed: false,
+            inflated_bytes: 960,
+            bytes: &stored,
+        };
+        assert_eq!(read(&payload).unwrap(), [40, 900, 20]);
+    }
+
+    #[test]
+    fn claims_are_held_against_what_came() {
+        let size = |result| matches!(result, Err(PayloadError::Size { .. }));
+        assert!(size(check(&compressed(959, &events()))));
+        assert!(size(check(&compressed(961, &events()))));
+        assert!(size(check(&compressed(930, &events()[..930]))));
+        let too_large = check(&compressed(1 << 40, &events()));
+        assert!(matches!(too_large, Err(PayloadError::TooLarge { .. })));
+        let event_size = check(&compressed(1001, &event(1001)));
+        assert!(matches!(
+            event_size,
+            Err(PayloadError::EventSize {
+                size: 1001,
+                limit: 1000
+            })
+        ));
+    }
+
+    #[test]
+    fn damaged_bytes_are_an_error() {
+        let (claimed, mut bytes) = compressed(960, &events());
+        bytes.truncate(bytes.len() / 2);
+        assert!(matches!(
+            check(&(claimed, bytes)),
+            Err(PayloadError::Inflate(_))
+        ));
+        assert!(matches!(
+            check(&(10, b"not zstd at all".to_vec())),
+            Err(PayloadError::Inflate(_))
+        ));
+    }
+
+    proptest! {
+        #[test]
+        fn never_panics(bytes in prop::collection::vec(any::<u8>(), 0..200), claimed: u64, at: usize, flip: u8) {
+            let _ = check(&(claimed % 2000, bytes));
+            let (claimed, mut frame) = compressed(960, &events());
+            let at = at % frame.len();
+            frame[at] ^= flip;
+            let _ = check(&(claimed, frame));
+        }
+    }
+}

@@ -417,3 +417,336 @@ impl Transaction {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{FormatDescription, HEADER_BYTES, Header, Ignored, Operation};
+
+    const UUID: &str = "3e11fa47-71ca-11e1-9e33-c80aa9429562";
+
+    /// Feeds bodies one after the other, each 100 bytes long in the file.
+    struct Feed {
+        machine: Transaction,
+        log_pos: u32,
+    }
+
+    impl Feed {
+        fn new(gtids: bool) -> Feed {
+            let at = FilePosition {
+                file: "bin.000001".to_owned(),
+                offset: 4,
+            };
+            Feed {
+                machine: Transaction::new(gtids, &at),
+                log_pos: 4,
+            }
+        }
+
+        fn event<'a>(&mut self, body: Body<'a>) -> Event<'a> {
+            self.log_pos = self.log_pos.wrapping_add(100);
+            let header = Header {
+                size: 100,
+                log_pos: self.log_pos,
+                ..Header::default()
+            };
+            Event { header, body }
+        }
+
+        fn step<'a>(&mut self, body: Body<'a>) -> Result<Step<'a>, TransactionError> {
+            let event = self.event(body);
+            self.machine.step(&event)
+        }
+
+        fn ok(&mut self, body: Body<'static>) -> Step<'static> {
+            self.step(body).unwrap()
+        }
+    }
+
+    fn gtid(gno: u64, may_have_sbr: bool) -> Body<'static> {
+        let gtid = Some(format!("{UUID}:{gno}").parse().unwrap());
+        Body::Gtid(GtidEvent {
+            gtid,
+            may_have_sbr,
+            commit_us: 7,
+        })
+    }
+
+    fn anonymous() -> Body<'static> {
+        Body::Gtid(GtidEvent {
+            gtid: None,
+            may_have_sbr: false,
+            commit_us: 7,
+        })
+    }
+
+    fn query(text: &'static str) -> Body<'static> {
+        Body::Query(Query {
+            thread: 9,
+            error: 0,
+            database: b"d",
+            text: text.as_bytes(),
+        })
+    }
+
+    fn rows() -> Body<'static> {
+        let bits = &[1];
+        let operation = Operation::Insert;
+        Body::Rows(Rows {
+            table_id: 1,
+            operation,
+            columns: 1,
+            present: bits,
+            present_after: bits,
+            images: &[],
+        })
+    }
+
+    fn format(created: u32) -> Body<'static> {
+        Body::FormatDescription(FormatDescription {
+            checksummed: true,
+            created,
+        })
+    }
+
+    #[test]
+    fn a_group_is_gtid_begin_rows_xid() {
+        let mut feed = Feed::new(true);
+        assert!(matches!(feed.ok(gtid(5, false)), Step::Idle));
+        assert!(matches!(feed.ok(query("BEGIN")), Step::Idle));
+        assert!(matches!(feed.ok(rows()), Step::Rows(_)));
+        let open = feed.machine.open().unwrap();
+        assert_eq!(
+            (open.start, open.waits, open.thread, open.commit_us),
+            (4, false, Some(9), 7)
+        );
+        let Step::Commit(commit) = feed.ok(Body::Xid) else {
+            panic!()
+        };
+        assert_eq!(commit.gtid.unwrap().to_string(), format!("{UUID}:5"));
+        assert_eq!((&*commit.file, commit.offset), ("bin.000001", 404));
+        assert!(feed.machine.open().is_none());
+    }
+
+    #[test]
+    fn a_group_that_may_roll_back_waits_and_one_that_cannot_must_not() {
+        let mut feed = Feed::new(true);
+        feed.ok(gtid(1, true));
+        feed.ok(query("BEGIN"));
+        feed.ok(rows());
+        assert!(feed.machine.open().unwrap().waits);
+        feed.machine.count_rows(3);
+        assert!(matches!(feed.ok(query("ROLLBACK")), Step::Rollback(_)));
+        feed.ok(gtid(2, false));
+        feed.ok(query("BEGIN"));
+        feed.machine.count_rows(3);
+        assert!(matches!(
+            feed.step(query("ROLLBACK")),
+            Err(TransactionError::StreamedRollback)
+        ));
+    }
+
+    #[test]
+    fn a_statement_is_a_group_of_its_own_or_stands_inside_one() {
+        let mut feed = Feed::new(true);
+        feed.ok(gtid(1, true));
+        let Step::Ddl {
+            end: Some(commit), ..
+        } = feed.ok(query("ALTER TABLE t ADD c INT"))
+        else {
+            panic!()
+        };
+        assert!(commit.gtid.is_some());
+        feed.ok(gtid(2, false));
+        feed.ok(query("BEGIN"));
+        assert!(matches!(
+            feed.ok(query("CREATE TABLE t (a INT)")),
+            Step::Ddl { end: None, .. }
+        ));
+        feed.ok(rows());
+        assert!(matches!(feed.ok(Body::Xid), Step::Commit(_)));
+    }
+
+    #[test]
+    fn a_lost_end_is_noticed_at_the_next_start() {
+        let mut feed = Feed::new(true);
+        feed.ok(gtid(1, false));
+        feed.ok(query("BEGIN"));
+        assert!(matches!(
+            feed.step(gtid(2, false)),
+            Err(TransactionError::Nested)
+        ));
+        let mut feed = Feed::new(true);
+        feed.ok(gtid(1, false));
+        feed.ok(query("BEGIN"));
+        assert!(matches!(
+            feed.step(query("BEGIN")),
+            Err(TransactionError::Nested)
+        ));
+        let mut feed = Feed::new(true);
+        assert!(matches!(
+            feed.step(rows()),
+            Err(TransactionError::Outside { .. })
+        ));
+        assert!(matches!(
+            feed.step(Body::Xid),
+            Err(TransactionError::Outside { .. })
+        ));
+    }
+
+    #[test]
+    fn what_a_dead_server_had_not_finished_never_happened() {
+        let mut feed = Feed::new(true);
+        feed.ok(gtid(1, false));
+        feed.ok(query("BEGIN"));
+        assert!(matches!(feed.ok(format(1_700_000_000)), Step::NewFile));
+        assert!(feed.machine.open().is_none());
+        feed.ok(gtid(2, false));
+        feed.ok(query("BEGIN"));
+        feed.machine.count_rows(1);
+        assert!(matches!(
+            feed.step(format(1_700_000_000)),
+            Err(TransactionError::StreamedRollback)
+        ));
+        let mut feed = Feed::new(true);
+        feed.ok(gtid(3, true));
+        assert!(matches!(
+            feed.step(format(0)),
+            Err(TransactionError::Nested)
+        ));
+    }
+
+    #[test]
+    fn made_up_events_move_nothing() {
+        let mut feed = Feed::new(true);
+        let header = Header {
+            size: 60,
+            flags: FLAG_ARTIFICIAL,
+            ..Header::default()
+        };
+        let body = Body::Rotate {
+            file: "bin.000007",
+            offset: 1234,
+        };
+        assert!(matches!(
+            feed.machine.step(&Event { header, body }).unwrap(),
+            Step::NewFile
+        ));
+        let format = Event {
+            header,
+            body: format(5),
+        };
+        assert!(matches!(feed.machine.step(&format).unwrap(), Step::Idle));
+        let beat = Event {
+            header: Header {
+                size: 40,
+                ..Header::default()
+            },
+            body: Body::Heartbeat,
+        };
+        feed.machine.step(&beat).unwrap();
+        assert_eq!(feed.machine.place(None).at.to_string(), "bin.000007:1234");
+        assert!(matches!(feed.ok(Body::Ignored(Ignored::Stop)), Step::Idle));
+    }
+
+    #[test]
+    fn offsets_go_on_beyond_four_gigabytes() {
+        let at = FilePosition {
+            file: "b.1".to_owned(),
+            offset: (3 << 32) - 50,
+        };
+        let mut machine = Transaction::new(false, &at);
+        let header = Header {
+            size: 100,
+            log_pos: 50,
+            ..Header::default()
+        };
+        machine
+            .step(&Event {
+                header,
+                body: anonymous(),
+            })
+            .unwrap();
+        assert_eq!(machine.place(None).at.offset, (3 << 32) + 50);
+    }
+
+    #[test]
+    fn a_compressed_group_ends_where_its_event_does() {
+        let mut feed = Feed::new(true);
+        feed.ok(gtid(1, false));
+        let payload = Payload {
+            compressed: true,
+            inflated_bytes: 9,
+            bytes: &[],
+        };
+        let outer = feed.event(Body::Payload(payload));
+        assert!(matches!(
+            feed.machine.step(&outer).unwrap(),
+            Step::Payload(_)
+        ));
+        feed.machine.enter_payload(&outer);
+        let inner = Header {
+            size: 30,
+            ..Header::default()
+        };
+        let mut inside = |body| {
+            let event = Event {
+                header: inner,
+                body,
+            };
+            assert_eq!(feed.machine.start_of(&event), 104);
+            feed.machine.step(&event).unwrap()
+        };
+        inside(query("BEGIN"));
+        inside(rows());
+        let Step::Commit(commit) = inside(Body::Xid) else {
+            panic!()
+        };
+        assert_eq!(commit.offset, 204);
+        feed.machine.leave_payload().unwrap();
+        feed.ok(gtid(2, false));
+        assert_eq!(feed.machine.open().unwrap().start, 204);
+    }
+
+    #[test]
+    fn gtids_do_not_come_and_go_unnoticed() {
+        let mut feed = Feed::new(true);
+        assert!(matches!(
+            feed.step(anonymous()),
+            Err(TransactionError::GtidMode { .. })
+        ));
+        let mut feed = Feed::new(true);
+        assert!(matches!(
+            feed.step(query("BEGIN")),
+            Err(TransactionError::GtidMode { .. })
+        ));
+        let mut feed = Feed::new(false);
+        feed.ok(anonymous());
+        feed.ok(query("BEGIN"));
+        let Step::Commit(commit) = feed.ok(Body::Xid) else {
+            panic!()
+        };
+        assert_eq!(commit.gtid, None);
+        assert!(HEADER_BYTES < 100);
+    }
+
+    #[test]
+    fn rows_that_are_not_in_the_log_stop_the_reading() {
+        let mut feed = Feed::new(true);
+        feed.ok(gtid(1, true));
+        feed.ok(query("BEGIN"));
+        let statement = query("INSERT INTO t VALUES (1)");
+        assert!(matches!(
+            feed.step(statement),
+            Err(TransactionError::StatementFormat)
+        ));
+        assert!(matches!(
+            feed.step(query("ROLLBACK TO s")),
+            Err(TransactionError::PartialRollback)
+        ));
+        assert!(matches!(
+            feed.step(query("XA COMMIT '1'")),
+            Err(TransactionError::Xa { .. })
+        ));
+    }
+}

@@ -197,8 +197,7 @@ fn shape(text: &str) -> Vec<String> {
 fn banned(path: &str, text: &str) -> Vec<String> {
     let code = without_tests(text);
     let mut found = Vec::new();
-    for (word, exempt) in BANNED.iter().filter(|(_, exempt)| !exempt.contains(&path)) {
-        debug_assert!(!exempt.contains(&path));
+    for (word, _) in BANNED.iter().filter(|(_, exempt)| !exempt.contains(&path)) {
         for (index, line) in code.lines().enumerate() {
             if starts_word(without_comment(line), word) {
                 found.push(format!("line {}: `{word}`", index + 1));
