@@ -7,7 +7,8 @@ use std::time::Duration;
 use crate::config::{Config, Database, Kafka, Sink};
 use crate::error::Classify;
 use crate::kafka;
-use crate::pipeline::preflight;
+use crate::pipeline::error::Cause;
+use crate::pipeline::preflight::{self, Finding};
 use crate::source::wire::Wire;
 
 /// How long a cluster may take to answer.
@@ -49,14 +50,17 @@ async fn server(database: &Database) -> Vec<Problem> {
     };
     match preflight::inspect(&mut conn).await {
         Ok(_) => Vec::new(),
-        Err(error) => match error.cause {
-            crate::pipeline::error::Cause::Preflight(findings) => {
+        Err(error) => {
+            let remedy = owned(&error);
+            if let Cause::Preflight(findings) = *error.cause {
                 let each = findings.0.into_iter();
-                each.map(|finding| (format!("mysql: {}", finding.problem), Some(finding.remedy)))
-                    .collect()
+                let line = |finding: Finding| {
+                    (format!("mysql: {}", finding.problem), Some(finding.remedy))
+                };
+                return each.map(line).collect();
             }
-            _ => vec![(format!("mysql: {error}"), owned(&error))],
-        },
+            vec![(format!("mysql: {error}"), remedy)]
+        }
     }
 }
 

@@ -142,7 +142,7 @@ async fn supervise(database: Database, meters: Arc<Meters>, mut stop: Stop) -> (
         if meters.transactions.get() > moved {
             backoff = Backoff::default();
         }
-        let wait = backoff.next();
+        let wait = backoff.wait();
         tracing::warn!(database = database.name, %error, remedy, ?wait, "trying again");
         meters.set_phase(Phase::Retrying, Some(trouble));
         // Both branches only wait.

@@ -12,13 +12,13 @@ use std::sync::Arc;
 
 use crate::checkpoint::window::Window;
 use crate::cursor::Cursor;
-use crate::encode::cell;
+use crate::decode::image::{self, ImageError};
 use crate::encode::envelope::{Encoder, Origin, RowNumber, Style};
 use crate::event::{Body, Event, Operation, Payload, Rows};
-use crate::pipeline::error::{Cause, Error, RowsProblem};
-use crate::position::{FilePosition, Place, Position};
+use crate::pipeline::error::{Cause, Error};
+use crate::position::Position;
 use crate::schema::catalog::{Catalog, Rules, Table};
-use crate::schema::plan::{Layout, Plan};
+use crate::schema::plan::Plan;
 use crate::sink::batch::{Batch, BatchSeq};
 use crate::source::binlog::{Decoder, read_inner};
 use crate::source::chunk::Chunk;
@@ -153,7 +153,7 @@ impl State {
     /// nothing is on its way or the server logs no such times.
     pub fn oldest_commit_us(&self) -> Option<u64> {
         let of_open = || self.transaction.open().map(|open| open.commit_us);
-        let on_its_way = self.window.len() > 0;
+        let on_its_way = !self.window.is_empty();
         let oldest = self.window.oldest().map(|commit| commit.commit_us);
         oldest
             .or_else(|| of_open().filter(|_| on_its_way))
@@ -216,15 +216,12 @@ impl State {
             .map_err(|e| Error::at(self.transaction.place(None), e))?;
         self.counts.events += 1;
         self.counts.event_bytes += bytes.len() as u64;
-        let before = self.transaction.place(None);
-        match self
-            .transaction
-            .step(&event)
-            .map_err(|e| Error::at(before, e))?
-        {
-            Step::Payload(payload) => self.payload(&event, &payload, now_ns, outbox),
-            step => self.step(&event, step, now_ns, outbox),
+        let step = self.transaction.step(&event);
+        let step = step.map_err(|e| Error::at(self.transaction.place(Some(&event)), e))?;
+        if let Step::Payload(payload) = step {
+            return self.payload(&event, &payload, now_ns, outbox);
         }
+        self.step(&event, step, now_ns, outbox)
     }
 
     fn payload(
@@ -280,7 +277,7 @@ impl State {
                     }
                     error
                         .place
-                        .get_or_insert_with(|| self.transaction.place(Some(event)));
+                        .get_or_insert_with(|| Box::new(self.transaction.place(Some(event))));
                     return Err(error);
                 }
             }
@@ -326,17 +323,18 @@ impl State {
             Some(Table::Captured(plan)) => Arc::clone(plan),
             Some(Table::Filtered(layouts)) => {
                 if self.count_all_rows {
-                    let count = count_rows(rows, layouts)?;
+                    let count = image::count_rows(rows, layouts);
+                    let count = count.map_err(|e| unfit(rows.table_id.to_string(), e))?;
                     self.transaction.count_rows(count);
                 }
                 return Ok(());
             }
             // The server ends a statement that touched no row with an empty event for no table.
             None if rows.images.is_empty() => return Ok(()),
-            None => return Err(problem(rows.table_id.to_string(), RowsProblem::NoTableMap)),
+            None => return Err(unfit(rows.table_id.to_string(), ImageError::NoTableMap)),
         };
-        check_complete(rows, &plan)?;
-        let waits = self.begin_rows(event, &plan, now_ns);
+        image::check(rows, plan.columns.len()).map_err(|e| unfit(plan.name(), e))?;
+        let waits = self.begin_rows(event, (&plan, rows.operation), now_ns);
         let mut cursor = Cursor::new(rows.images);
         let mut in_event = 0;
         while !cursor.is_empty() {
@@ -350,9 +348,9 @@ impl State {
                 &mut self.batch
             };
             self.encoder
-                .row(batch, &plan, rows.operation, &mut cursor, number)
+                .row(batch, &plan, &mut cursor, number)
                 .map_err(|source| Cause::Row {
-                    table: format!("{}.{}", plan.database, plan.table),
+                    table: plan.name(),
                     source,
                 })?;
             self.transaction.count_rows(1);
@@ -378,7 +376,12 @@ impl State {
     }
 
     /// Tells the encoder where the rows come from; gives whether they must wait for the group's end.
-    fn begin_rows(&mut self, event: &Event<'_>, plan: &Plan, now_ns: u64) -> bool {
+    fn begin_rows(
+        &mut self,
+        event: &Event<'_>,
+        (plan, operation): (&Plan, Operation),
+        now_ns: u64,
+    ) -> bool {
         let Some(open) = self.transaction.open() else {
             return false;
         };
@@ -396,6 +399,7 @@ impl State {
             pos: self.transaction.start_of(event),
             group_start: open.start,
             thread: open.thread,
+            operation,
         };
         self.encoder.begin_event(plan, &origin);
         open.waits
@@ -449,73 +453,6 @@ fn apply(position: &mut Position, commit: &Commit) {
     position.end.offset = commit.offset;
 }
 
-fn problem(table: String, problem: RowsProblem) -> Error {
-    Cause::Rows { table, problem }.into()
-}
-
-fn check_complete(rows: &Rows<'_>, plan: &Plan) -> Result<(), Error> {
-    let name = || format!("{}.{}", plan.database, plan.table);
-    if rows.columns != plan.columns.len() || rows.columns == 0 {
-        return Err(problem(name(), RowsProblem::Columns));
-    }
-    let complete = |bits: &[u8]| set_bits(bits, rows.columns) == rows.columns;
-    if !complete(rows.present) || !complete(rows.present_after) {
-        return Err(problem(name(), RowsProblem::PartialImage));
-    }
-    Ok(())
-}
-
-fn set_bits(bits: &[u8], columns: usize) -> usize {
-    (0..columns).filter(|index| is_set(bits, *index)).count()
-}
-
-fn is_set(bits: &[u8], index: usize) -> bool {
-    bits.get(index / 8)
-        .is_some_and(|byte| byte & (1 << (index % 8)) != 0)
-}
-
-/// Rows of a table that is not captured: passed over, so that the ordinals of the others do not depend
-/// on the configuration.
-fn count_rows(rows: &Rows<'_>, layouts: &[Layout]) -> Result<u64, Error> {
-    let truncated = || problem(rows.table_id.to_string(), RowsProblem::Truncated);
-    let mut cursor = Cursor::new(rows.images);
-    let mut count = 0;
-    while !cursor.is_empty() {
-        skip_image(&mut cursor, rows.present, layouts).map_err(|_| truncated())?;
-        if rows.operation == Operation::Update {
-            skip_image(&mut cursor, rows.present_after, layouts).map_err(|_| truncated())?;
-        }
-        count += 1;
-        if layouts.is_empty() {
-            return Err(truncated());
-        }
-    }
-    Ok(count)
-}
-
-fn skip_image(
-    cursor: &mut Cursor<'_>,
-    present: &[u8],
-    layouts: &[Layout],
-) -> Result<(), crate::cursor::Short> {
-    let nulls = cursor.take(set_bits(present, layouts.len()).div_ceil(8))?;
-    let in_image = layouts
-        .iter()
-        .enumerate()
-        .filter(|(index, _)| is_set(present, *index));
-    for (bit, (_, layout)) in in_image.enumerate() {
-        if !is_set(nulls, bit) {
-            cell::skip(cursor, *layout)?;
-        }
-    }
-    Ok(())
-}
-
-/// The end of the file that a position names, as a place.
-pub fn place_of(position: &Position) -> Place {
-    let FilePosition { file, offset } = position.end.clone();
-    Place {
-        at: FilePosition { file, offset },
-        gtid: None,
-    }
+fn unfit(table: String, source: ImageError) -> Error {
+    Cause::Rows { table, source }.into()
 }

@@ -428,6 +428,10 @@ mod tests {
         assert_eq!(u128::from_be_bytes(low), expected.wrapping_neg());
         let long = "-12345678901234567890123456789012345.123456789012345678901234567890";
         assert_eq!(plain(&pack(long, 65, 30), 65, 30).as_deref(), Ok(long));
+        // What Debezium 3.6.3 streams for it.
+        let mut out = Vec::new();
+        write_unscaled_base64(&mut out, &pack(long, 65, 30), 65, 30).unwrap();
+        assert_eq!(out, br#""4f1D4Wh6dCOTRq+nDL2ygsWAE4T8HZlxwPUu""#);
     }
 
     #[test]

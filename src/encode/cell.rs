@@ -5,9 +5,10 @@
 
 use crate::cursor::{Cursor, Short};
 use crate::decode::decimal;
+use crate::decode::image::{prefixed, skip};
 use crate::decode::jsonb;
 use crate::decode::temporal::{self, Civil};
-use crate::schema::plan::{Cell, Layout};
+use crate::schema::plan::Cell;
 use crate::text::charset::InvalidText;
 use crate::text::json;
 
@@ -115,29 +116,6 @@ pub fn write(
         | Cell::OldTimestamp => write_temporal(out, cell, nullable, cursor)?,
     }
     Ok(())
-}
-
-/// Passes over a cell.
-///
-/// # Errors
-/// [`Short`].
-#[inline]
-pub fn skip(cursor: &mut Cursor<'_>, layout: Layout) -> Result<(), Short> {
-    match layout {
-        Layout::Fixed(bytes) => cursor.take(bytes)?,
-        Layout::Prefixed(prefix) => prefixed(cursor, prefix)?,
-    };
-    Ok(())
-}
-
-#[inline]
-fn prefixed<'a>(cursor: &mut Cursor<'a>, prefix: usize) -> Result<&'a [u8], Short> {
-    let length = match prefix {
-        1 => u64::from(cursor.u8()?),
-        2 => u64::from(cursor.u16()?),
-        _ => cursor.uint(prefix)?,
-    };
-    cursor.take(usize::try_from(length).unwrap_or(usize::MAX))
 }
 
 fn write_temporal(

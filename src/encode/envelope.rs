@@ -53,6 +53,8 @@ pub struct Origin<'a> {
     pub group_start: u64,
     /// Connection id of the client.
     pub thread: Option<u32>,
+    /// What happened to the rows.
+    pub operation: Operation,
 }
 
 /// Where a row stands.
@@ -110,6 +112,8 @@ impl Classify for RowError {
 #[derive(Debug)]
 pub struct Encoder {
     style: Style,
+    operation: Operation,
+    number: RowNumber,
     // `,"source":{… "row":` of the current event.
     head: Vec<u8>,
     // `,"thread":… "op":"` of the current event.
@@ -134,6 +138,11 @@ impl Encoder {
         let empty = Vec::new;
         Encoder {
             style,
+            operation: Operation::Insert,
+            number: RowNumber {
+                in_event: 0,
+                in_group: 0,
+            },
             head: empty(),
             tail: empty(),
             close: empty(),
@@ -144,6 +153,7 @@ impl Encoder {
 
     /// Writes what the rows of an event share.
     pub fn begin_event(&mut self, plan: &Plan, origin: &Origin<'_>) {
+        self.operation = origin.operation;
         let head = &mut self.head;
         head.clear();
         head.extend_from_slice(b",\"source\":{\"version\":\"");
@@ -186,12 +196,12 @@ impl Encoder {
         &mut self,
         batch: &mut Batch,
         plan: &Plan,
-        operation: Operation,
         cursor: &mut Cursor<'_>,
         number: RowNumber,
     ) -> Result<(), RowError> {
         let (bytes, records) = (batch.bytes.len(), batch.records.len());
-        let result = self.try_row(batch, plan, operation, cursor, number);
+        self.number = number;
+        let result = self.try_row(batch, plan, cursor);
         let too_large = batch.bytes.len() > u32::MAX as usize;
         if result.is_err() || too_large {
             batch.bytes.truncate(bytes);
@@ -239,10 +249,9 @@ impl Encoder {
         &mut self,
         batch: &mut Batch,
         plan: &Plan,
-        operation: Operation,
         cursor: &mut Cursor<'_>,
-        number: RowNumber,
     ) -> Result<(), RowError> {
+        let operation = self.operation;
         let start = batch.bytes.len();
         batch.bytes.extend_from_slice(b"{\"before\":");
         let before = match operation {
@@ -259,12 +268,12 @@ impl Encoder {
         };
         match (before, after) {
             (Some(before), Some(after)) if key_differs(batch, plan, &before, &after) => {
-                self.key_change(batch, plan, (&before, &after), number);
+                self.key_change(batch, plan, &before, &after);
             }
-            (_, Some(image)) => self.finish(batch, plan, (start, operation), &image, number),
+            (_, Some(image)) => self.finish(batch, plan, start, &image),
             (Some(image), None) => {
                 batch.bytes.extend_from_slice(b"null");
-                self.finish(batch, plan, (start, operation), &image, number);
+                self.finish(batch, plan, start, &image);
             }
             (None, None) => {}
         }
@@ -318,15 +327,8 @@ impl Encoder {
     }
 
     /// Ends the value that started at `start`, and appends the key, and the tombstone of a delete.
-    fn finish(
-        &mut self,
-        batch: &mut Batch,
-        plan: &Plan,
-        (start, operation): (usize, Operation),
-        image: &Image,
-        number: RowNumber,
-    ) {
-        self.end_value(&mut batch.bytes, operation, number);
+    fn finish(&mut self, batch: &mut Batch, plan: &Plan, start: usize, image: &Image) {
+        self.end_value(&mut batch.bytes, self.operation);
         let value = span(start, batch.bytes.len());
         let key = write_key(&mut batch.bytes, plan, image);
         self.push(
@@ -337,9 +339,9 @@ impl Encoder {
                 value: Some(value),
                 ..Record::default()
             },
-            (number, 0),
+            0,
         );
-        if operation == Operation::Delete && self.style.tombstones {
+        if self.operation == Operation::Delete && self.style.tombstones {
             self.push(
                 batch,
                 plan,
@@ -347,19 +349,13 @@ impl Encoder {
                     key,
                     ..Record::default()
                 },
-                (number, 1),
+                1,
             );
         }
     }
 
     /// Delete of the old key, its tombstone, create of the new key: linked by headers.
-    fn key_change(
-        &mut self,
-        batch: &mut Batch,
-        plan: &Plan,
-        (before, after): (&Image, &Image),
-        number: RowNumber,
-    ) {
+    fn key_change(&mut self, batch: &mut Batch, plan: &Plan, before: &Image, after: &Image) {
         let old_key = write_key(&mut batch.bytes, plan, before);
         let new_key = write_key(&mut batch.bytes, plan, after);
         let to_new = Link::NewKey(new_key.unwrap_or_default());
@@ -369,7 +365,7 @@ impl Encoder {
         batch.bytes.extend_from_slice(b"{\"before\":");
         batch.bytes.extend_from_within(before.span.range());
         batch.bytes.extend_from_slice(b",\"after\":null");
-        self.end_value(&mut batch.bytes, Operation::Delete, number);
+        self.end_value(&mut batch.bytes, Operation::Delete);
         let value = Some(span(start, batch.bytes.len()));
         let delete = Record {
             key: old_key,
@@ -377,14 +373,14 @@ impl Encoder {
             link: to_new,
             ..Record::default()
         };
-        self.push(batch, plan, delete, (number, 0));
+        self.push(batch, plan, delete, 0);
         if self.style.tombstones {
             let tombstone = Record {
                 key: old_key,
                 link: to_new,
                 ..Record::default()
             };
-            self.push(batch, plan, tombstone, (number, 1));
+            self.push(batch, plan, tombstone, 1);
         }
 
         let start = batch.bytes.len();
@@ -392,7 +388,7 @@ impl Encoder {
             .bytes
             .extend_from_slice(b"{\"before\":null,\"after\":");
         batch.bytes.extend_from_within(after.span.range());
-        self.end_value(&mut batch.bytes, Operation::Insert, number);
+        self.end_value(&mut batch.bytes, Operation::Insert);
         let value = Some(span(start, batch.bytes.len()));
         let create = Record {
             key: new_key,
@@ -400,25 +396,19 @@ impl Encoder {
             link: to_old,
             ..Record::default()
         };
-        self.push(batch, plan, create, (number, 2));
+        self.push(batch, plan, create, 2);
     }
 
-    fn end_value(&self, out: &mut Vec<u8>, operation: Operation, number: RowNumber) {
+    fn end_value(&self, out: &mut Vec<u8>, operation: Operation) {
         out.extend_from_slice(&self.head);
-        json::write_u64(out, u64::from(number.in_event));
+        json::write_u64(out, u64::from(self.number.in_event));
         out.extend_from_slice(&self.tail);
         out.push(operation.op() as u8);
         out.extend_from_slice(&self.close);
     }
 
     /// Appends a record; `part` counts the records of one row.
-    fn push(
-        &self,
-        batch: &mut Batch,
-        plan: &Plan,
-        mut record: Record,
-        (number, part): (RowNumber, u8),
-    ) {
+    fn push(&self, batch: &mut Batch, plan: &Plan, mut record: Record, part: u8) {
         if !batch
             .topics
             .last()
@@ -430,7 +420,7 @@ impl Encoder {
         if self.style.ids {
             let start = batch.bytes.len();
             batch.bytes.extend_from_slice(&self.id);
-            json::write_u64(&mut batch.bytes, number.in_group);
+            json::write_u64(&mut batch.bytes, self.number.in_group);
             batch.bytes.push(b'/');
             json::write_u64(&mut batch.bytes, u64::from(part));
             record.id = Some(span(start, batch.bytes.len()));

@@ -6,6 +6,7 @@ use std::fmt;
 use crate::checkpoint::record::RecordError;
 use crate::checkpoint::store::StoreError;
 use crate::checkpoint::window::WindowError;
+use crate::decode::image::ImageError;
 use crate::encode::envelope::RowError;
 use crate::error::{Classify, Fault};
 use crate::pipeline::preflight::Findings;
@@ -22,9 +23,9 @@ use crate::source::wire_error::WireError;
 #[derive(Debug)]
 pub struct Error {
     /// Where in the binlog, for what was found there.
-    pub place: Option<Place>,
+    pub place: Option<Box<Place>>,
     /// What happened.
-    pub cause: Cause,
+    pub cause: Box<Cause>,
 }
 
 /// The stages' own errors, and those of their joints.
@@ -55,12 +56,13 @@ pub enum Cause {
         source: RowError,
     },
     /// Rows that cannot be assigned to a table's columns.
-    #[error("{table}: {problem}")]
+    #[error("{table}: {source}")]
     Rows {
         /// `database.table`, or the table id where it has no name.
         table: String,
         /// What is wrong.
-        problem: RowsProblem,
+        #[source]
+        source: ImageError,
     },
     /// A group that must wait for its end is larger than may be held.
     #[error("a transaction that may still roll back exceeds {limit} bytes of records")]
@@ -117,30 +119,6 @@ pub enum Cause {
     Thread(#[source] std::io::Error),
 }
 
-/// Why rows do not fit their table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RowsProblem {
-    /// No TABLE_MAP came before them.
-    NoTableMap,
-    /// Not every column is in the image.
-    PartialImage,
-    /// Another number of columns than the TABLE_MAP has.
-    Columns,
-    /// The images of a table that is not captured do not fit its columns.
-    Truncated,
-}
-
-impl fmt::Display for RowsProblem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            RowsProblem::NoTableMap => "rows without a TABLE_MAP before them",
-            RowsProblem::PartialImage => "a row image lacks columns (binlog_row_image is not FULL)",
-            RowsProblem::Columns => "a row event has another number of columns than its TABLE_MAP",
-            RowsProblem::Truncated => "a row event ends inside a row",
-        })
-    }
-}
-
 impl Classify for Cause {
     fn fault(&self) -> Fault {
         match self {
@@ -153,7 +131,7 @@ impl Classify for Cause {
                 Fault::Data
             }
             Cause::Row { source, .. } => source.fault(),
-            Cause::Rows { .. } => Fault::Data,
+            Cause::Rows { source, .. } => source.fault(),
             Cause::Held { .. } | Cause::Duplicate { .. } | Cause::NoStart { .. } => Fault::Operator,
             Cause::Sink(error) => error.fault(),
             Cause::Store(error) => error.fault(),
@@ -181,16 +159,7 @@ impl Classify for Cause {
                 text("check the binlog file with mysqlbinlog; report it if the server reads it")
             }
             Cause::Row { source, .. } => source.remedy(),
-            Cause::Rows {
-                problem: RowsProblem::PartialImage,
-                ..
-            } => text(
-                "SET PERSIST binlog_row_image = 'FULL' and reconnect all clients; then take a new snapshot \
-                 of the table, or remove the stored position to start after this place",
-            ),
-            Cause::Rows { .. } => {
-                text("check the binlog file with mysqlbinlog; report it if the server reads it")
-            }
+            Cause::Rows { source, .. } => source.remedy(),
             Cause::Held { .. } => text("raise mysql.held_bytes_max"),
             Cause::Sink(error) => error.remedy(),
             Cause::Store(error) => error.remedy(),
@@ -220,19 +189,16 @@ fn is_denied(code: u16) -> bool {
 impl Error {
     /// With the place where it was found.
     pub fn at(place: Place, cause: impl Into<Cause>) -> Error {
-        Error {
-            place: Some(place),
-            cause: cause.into(),
-        }
+        let (place, cause) = (Some(Box::new(place)), Box::new(cause.into()));
+        Error { place, cause }
     }
 
     /// Whether reading the same bytes again may mend it.
     pub fn is_corruption(&self) -> bool {
-        match &self.cause {
-            Cause::Event(error) => error.is_corruption(),
-            Cause::Payload(PayloadError::Inflate(_) | PayloadError::Size { .. }) => true,
-            _ => false,
+        if let Cause::Payload(PayloadError::Inflate(_) | PayloadError::Size { .. }) = &*self.cause {
+            return true;
         }
+        matches!(&*self.cause, Cause::Event(error) if error.is_corruption())
     }
 }
 
@@ -240,7 +206,7 @@ impl<C: Into<Cause>> From<C> for Error {
     fn from(cause: C) -> Error {
         Error {
             place: None,
-            cause: cause.into(),
+            cause: Box::new(cause.into()),
         }
     }
 }
@@ -256,7 +222,7 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        std::error::Error::source(&self.cause)
+        std::error::Error::source(&*self.cause)
     }
 }
 

@@ -78,13 +78,9 @@ pub async fn run(database: &Database, meters: &Arc<Meters>, mut stop: Stop) -> R
     match (read, drained) {
         (Ok(()), drained) => drained,
         // That a thread is gone is no reason: the thread's own outcome is.
-        (
-            Err(Error {
-                cause: Cause::ThreadLost { .. },
-                ..
-            }),
-            Err(error),
-        ) => Err(error),
+        (Err(error), Err(reason)) if matches!(*error.cause, Cause::ThreadLost { .. }) => {
+            Err(reason)
+        }
         (Err(error), Err(undrained)) => {
             let name = &database.name;
             tracing::warn!(database = name, error = %undrained, "not everything was delivered");
@@ -176,7 +172,7 @@ impl Reader<'_> {
                 backoff = Backoff::default();
                 pushed_out = 0;
             }
-            if let Cause::Wire(WireError::Duplicate(_)) = &error.cause {
+            if let Cause::Wire(WireError::Duplicate(_)) = &*error.cause {
                 pushed_out += 1;
                 self.thread.check_epoch().await?;
                 if pushed_out >= PUSHED_OUT_MAX {
@@ -189,7 +185,7 @@ impl Reader<'_> {
             } else if error.fault() != Fault::Transient {
                 return Err(error);
             }
-            let wait = backoff.next();
+            let wait = backoff.wait();
             tracing::warn!(database = self.database.name, %error, ?wait, "the dump ended; trying again");
             let remedy = error.remedy().map(|text| text.into_owned());
             let trouble = Trouble {
@@ -334,7 +330,7 @@ pub struct Backoff {
 
 impl Backoff {
     /// The next wait.
-    pub fn next(&mut self) -> Duration {
+    pub fn wait(&mut self) -> Duration {
         let full = (100u64 << self.tries.min(9)).min(30_000);
         self.tries = self.tries.saturating_add(1);
         let random = u64::from(uuid::Uuid::now_v7().as_bytes().last().copied().unwrap_or(0));
@@ -345,7 +341,7 @@ impl Backoff {
 /// Counts failures at one place.
 #[derive(Default)]
 struct Damage {
-    at: Option<crate::position::Place>,
+    at: Option<Box<crate::position::Place>>,
     times: u32,
 }
 

@@ -259,6 +259,11 @@ impl Classify for PlanError {
 }
 
 impl Plan {
+    /// `database.table`, for errors.
+    pub fn name(&self) -> String {
+        format!("{}.{}", self.database, self.table)
+    }
+
     /// Compiles a shape.
     ///
     /// # Errors
@@ -426,30 +431,13 @@ fn compile_cell(column: &ColumnShape) -> Result<Cell, Trouble> {
         code::TIME => Cell::OldTime,
         code::DATETIME => Cell::OldDateTime,
         code::TIMESTAMP => Cell::OldTimestamp,
-        code::STRING if column.collation == BINARY => Cell::FixedBytes {
-            prefix,
-            size: usize::from(u16::from_le_bytes(column.meta)),
-        },
-        code::VARCHAR
-        | code::VAR_STRING
-        | code::BLOB
-        | code::TINY_BLOB
-        | code::MEDIUM_BLOB
-        | code::LONG_BLOB
-            if column.collation == BINARY =>
-        {
-            Cell::Bytes { prefix }
-        }
         code::STRING
         | code::VARCHAR
         | code::VAR_STRING
         | code::BLOB
         | code::TINY_BLOB
         | code::MEDIUM_BLOB
-        | code::LONG_BLOB => Cell::Text {
-            prefix,
-            charset: charset(column)?,
-        },
+        | code::LONG_BLOB => compile_string(column, prefix)?,
         code::ENUM => Cell::Enum {
             bytes: prefix,
             labels: labels(column)?,
@@ -468,6 +456,19 @@ fn compile_cell(column: &ColumnShape) -> Result<Cell, Trouble> {
         },
         code::VECTOR => Cell::Vector { prefix },
         _ => return Err(Trouble::Type),
+    })
+}
+
+/// Text and bytes share their types: the collation tells them apart.
+fn compile_string(column: &ColumnShape, prefix: usize) -> Result<Cell, Trouble> {
+    let size = usize::from(u16::from_le_bytes(column.meta));
+    Ok(match (column.collation, column.code) {
+        (BINARY, code::STRING) => Cell::FixedBytes { prefix, size },
+        (BINARY, _) => Cell::Bytes { prefix },
+        _ => Cell::Text {
+            prefix,
+            charset: charset(column)?,
+        },
     })
 }
 

@@ -241,9 +241,10 @@ impl Charset {
     fn form(self) -> Form {
         use charset_tables as tables;
         match self {
-            Charset::Binary | Charset::Utf8mb4 => Form::Utf8(0xff),
+            // The server hands on the bytes of an ascii value wherever they are UTF-8.
+            Charset::Ascii | Charset::Binary | Charset::Utf8mb4 => Form::Utf8(0xff),
+            // No sequences of four bytes, which start at 0xf0.
             Charset::Utf8mb3 => Form::Utf8(0xef),
-            Charset::Ascii => Form::Utf8(0x7f),
             Charset::Swe7 => Form::Seven(&tables::SWE7),
             Charset::Ucs2 => Form::Wide(ucs2),
             Charset::Utf16 => Form::Wide(utf16),
@@ -289,7 +290,6 @@ impl Charset {
             charset: self.name(),
             offset,
         };
-        // utf8mb3 has no sequences of four bytes, which start at 0xf0, and ascii none at all.
         if limit != 0xff && bytes.iter().any(|byte| *byte > limit) {
             let offset = bytes.iter().position(|byte| *byte > limit).unwrap_or(0);
             return Err(invalid(offset));
@@ -604,76 +604,78 @@ mod tests {
         Ok(String::from_utf8(out[1..].to_vec()).unwrap())
     }
 
+    /// What a server's `CONVERT` gives for each text.
+    const SAMPLES: &[(&str, &[u8], &str)] = &[
+        ("armscii8", b"\xd0\xb3\xdb \x22x\x22\x5c", "Հայ \"x\"\\"),
+        ("ascii", b"plain\x0a\x22q\x22", "plain\n\"q\""),
+        ("big5", b"\xa4\xa4\xa4\xe5\xa1A\xa5\x5c", "中文，功"),
+        ("binary", b"\xc3\xa9", "é"),
+        ("cp1250", b"\xa3\xf3d\x9f", "Łódź"),
+        ("cp1251", b"\xcf\xf0\xe8\xe2\xe5\xf2", "Привет"),
+        ("cp1256", b"\xd3\xe1\xc7\xe3", "سلام"),
+        ("cp1257", b"\xde\xe0sis", "Žąsis"),
+        ("cp850", b"\x87\x82\xdb", "çé█"),
+        ("cp852", b"\x9d\xa2d\xab", "Łódź"),
+        ("cp866", b"\x8f\xe0\xa8\xa2\xa5\xe2", "Привет"),
+        (
+            "cp932",
+            b"\x93\xfa\x96{\x8c\xea\xb6\xc5\x87@\x81`\x83\x5c\x95\x5c",
+            "日本語ｶﾅ①～ソ表",
+        ),
+        ("dec8", b"\xd7uvre", "Œuvre"),
+        (
+            "eucjpms",
+            b"\xc6\xfc\xcb\xdc\xb8\xec\x8e\xb6\x8e\xc5\xad\xa1\xa1\xc1\x8f\xb0\xa1",
+            "日本語ｶﾅ①～丂",
+        ),
+        ("euckr", b"\xc7\xd1\xb1\xb9\xbe\xee\x8cc", "한국어똠"),
+        (
+            "gb18030",
+            b"\xd6\xd0\xce\xc4\xa2\xe3\xa8\xbc\x819\xee9\x949\xfc6",
+            "中文€ḿ㐀😀",
+        ),
+        ("gb2312", b"\xd6\xd0\xce\xc4\xa1\xa3", "中文。"),
+        ("gbk", b"\xd6\xd0\xce\xc4\x81@", "中文丂"),
+        ("geostd8", b"\xd3\xc0\xd8", "საქ"),
+        ("greek", b"\xc5\xeb\xeb", "Ελλ"),
+        ("hebrew", b"\xf9\xec\xe5\xed", "שלום"),
+        ("hp8", b"\xa1\xc5", "Àé"),
+        ("keybcs2", b"\x92lu\x9f", "Žluť"),
+        ("koi8r", b"\xf0\xd2\xc9\xd7\xc5\xd4", "Привет"),
+        ("koi8u", b"\xb7\xd6\xc1\xcb", "Їжак"),
+        ("latin1", b"caf\xe9 \x80", "café €"),
+        ("latin2", b"\xa3\xf3d\xbc", "Łódź"),
+        ("latin5", b"\xdd\xfe", "İş"),
+        ("latin7", b"\xde\xe0sis", "Žąsis"),
+        ("macce", b"\xfc\x97d\x90", "Łódź"),
+        ("macroman", b"caf\x8e \xde", "café ﬁ"),
+        (
+            "sjis",
+            b"\x93\xfa\x96{\x8c\xea\xb6\xc5\x83\x5c\x95\x5c",
+            "日本語ｶﾅソ表",
+        ),
+        ("swe7", b"]{|", "Åäö"),
+        ("tis620", b"\xe4\xb7\xc2", "ไทย"),
+        ("ucs2", b"\x00\xe9e\xe5\x00\x22", "é日\""),
+        (
+            "ujis",
+            b"\xc6\xfc\xcb\xdc\xb8\xec\x8e\xb6\x8e\xc5\x8f\xb0\xa1",
+            "日本語ｶﾅ丂",
+        ),
+        ("utf16", b"\x00\xe9\xd84\xdd\x1e\x00\x22", "é𝄞\""),
+        ("utf16le", b"\xe9\x004\xd8\x1e\xdd\x0a\x00", "é𝄞\n"),
+        ("utf32", b"\x00\x00\x00\xe9\x00\x01\xd1\x1e", "é𝄞"),
+        ("utf8mb3", b"\xc3\xa9\xe6\x97\xa5\x01", "é日\u{1}"),
+        (
+            "utf8mb4",
+            b"\xc3\xa9\xe6\x97\xa5\xf0\x9f\x98\x80\x22\x5c",
+            "é日😀\"\\",
+        ),
+    ];
+
     #[test]
     fn samples_of_every_charset() {
-        let cases: &[(&str, &[u8], &str)] = &[
-            ("armscii8", b"\xd0\xb3\xdb \x22x\x22\x5c", "Հայ \"x\"\\"),
-            ("ascii", b"plain\x0a\x22q\x22", "plain\n\"q\""),
-            ("big5", b"\xa4\xa4\xa4\xe5\xa1A\xa5\x5c", "中文，功"),
-            ("binary", b"\xc3\xa9", "é"),
-            ("cp1250", b"\xa3\xf3d\x9f", "Łódź"),
-            ("cp1251", b"\xcf\xf0\xe8\xe2\xe5\xf2", "Привет"),
-            ("cp1256", b"\xd3\xe1\xc7\xe3", "سلام"),
-            ("cp1257", b"\xde\xe0sis", "Žąsis"),
-            ("cp850", b"\x87\x82\xdb", "çé█"),
-            ("cp852", b"\x9d\xa2d\xab", "Łódź"),
-            ("cp866", b"\x8f\xe0\xa8\xa2\xa5\xe2", "Привет"),
-            (
-                "cp932",
-                b"\x93\xfa\x96{\x8c\xea\xb6\xc5\x87@\x81`\x83\x5c\x95\x5c",
-                "日本語ｶﾅ①～ソ表",
-            ),
-            ("dec8", b"\xd7uvre", "Œuvre"),
-            (
-                "eucjpms",
-                b"\xc6\xfc\xcb\xdc\xb8\xec\x8e\xb6\x8e\xc5\xad\xa1\xa1\xc1\x8f\xb0\xa1",
-                "日本語ｶﾅ①～丂",
-            ),
-            ("euckr", b"\xc7\xd1\xb1\xb9\xbe\xee\x8cc", "한국어똠"),
-            (
-                "gb18030",
-                b"\xd6\xd0\xce\xc4\xa2\xe3\xa8\xbc\x819\xee9\x949\xfc6",
-                "中文€ḿ㐀😀",
-            ),
-            ("gb2312", b"\xd6\xd0\xce\xc4\xa1\xa3", "中文。"),
-            ("gbk", b"\xd6\xd0\xce\xc4\x81@", "中文丂"),
-            ("geostd8", b"\xd3\xc0\xd8", "საქ"),
-            ("greek", b"\xc5\xeb\xeb", "Ελλ"),
-            ("hebrew", b"\xf9\xec\xe5\xed", "שלום"),
-            ("hp8", b"\xa1\xc5", "Àé"),
-            ("keybcs2", b"\x92lu\x9f", "Žluť"),
-            ("koi8r", b"\xf0\xd2\xc9\xd7\xc5\xd4", "Привет"),
-            ("koi8u", b"\xb7\xd6\xc1\xcb", "Їжак"),
-            ("latin1", b"caf\xe9 \x80", "café €"),
-            ("latin2", b"\xa3\xf3d\xbc", "Łódź"),
-            ("latin5", b"\xdd\xfe", "İş"),
-            ("latin7", b"\xde\xe0sis", "Žąsis"),
-            ("macce", b"\xfc\x97d\x90", "Łódź"),
-            ("macroman", b"caf\x8e \xde", "café ﬁ"),
-            (
-                "sjis",
-                b"\x93\xfa\x96{\x8c\xea\xb6\xc5\x83\x5c\x95\x5c",
-                "日本語ｶﾅソ表",
-            ),
-            ("swe7", b"]{|", "Åäö"),
-            ("tis620", b"\xe4\xb7\xc2", "ไทย"),
-            ("ucs2", b"\x00\xe9e\xe5\x00\x22", "é日\""),
-            (
-                "ujis",
-                b"\xc6\xfc\xcb\xdc\xb8\xec\x8e\xb6\x8e\xc5\x8f\xb0\xa1",
-                "日本語ｶﾅ丂",
-            ),
-            ("utf16", b"\x00\xe9\xd84\xdd\x1e\x00\x22", "é𝄞\""),
-            ("utf16le", b"\xe9\x004\xd8\x1e\xdd\x0a\x00", "é𝄞\n"),
-            ("utf32", b"\x00\x00\x00\xe9\x00\x01\xd1\x1e", "é𝄞"),
-            ("utf8mb3", b"\xc3\xa9\xe6\x97\xa5\x01", "é日\u{1}"),
-            (
-                "utf8mb4",
-                b"\xc3\xa9\xe6\x97\xa5\xf0\x9f\x98\x80\x22\x5c",
-                "é日😀\"\\",
-            ),
-        ];
-        for (name, bytes, text) in cases {
+        for (name, bytes, text) in SAMPLES {
             let charset = Charset::from_name(name).unwrap();
             assert_eq!(charset.decode(bytes).as_deref(), Ok(*text), "{name}");
             assert_eq!(
@@ -684,7 +686,7 @@ mod tests {
         }
         for charset in Charset::ALL {
             assert!(
-                cases.iter().any(|(name, ..)| *name == charset.name()),
+                SAMPLES.iter().any(|(name, ..)| *name == charset.name()),
                 "{charset:?}"
             );
         }
@@ -799,9 +801,10 @@ mod tests {
                         for low in
                             (0xdbff_u16..=0xe000).step_by(if code % 16 == 0 { 1 } else { 61 })
                         {
-                            let (high, low) = match charset {
-                                Charset::Utf16 => (code.to_be_bytes(), low.to_be_bytes()),
-                                _ => (code.to_le_bytes(), low.to_le_bytes()),
+                            let (high, low) = if charset == Charset::Utf16 {
+                                (code.to_be_bytes(), low.to_be_bytes())
+                            } else {
+                                (code.to_le_bytes(), low.to_le_bytes())
                             };
                             each(&[high, low].concat());
                         }

@@ -375,9 +375,10 @@ impl Worker {
         let result = self.run();
         if let Err(error) = &result {
             // The reader hears of it at once; the whole outcome is the thread's.
+            let cause = Box::new(Cause::ThreadLost { thread: "state" });
             let told = Error {
                 place: error.place.clone(),
-                cause: Cause::ThreadLost { thread: "state" },
+                cause,
             };
             let _ = self.controls.send(Control::Failed(told));
         }
@@ -458,7 +459,7 @@ impl Worker {
                 let _ = self.controls.send(Control::Damaged { connection, error });
                 Ok(())
             }
-            Err(error) if matches!(error.cause, Cause::ThreadLost { .. }) => {
+            Err(error) if matches!(*error.cause, Cause::ThreadLost { .. }) => {
                 Err(self.real_reason(error))
             }
             result => result,
