@@ -12,7 +12,8 @@ use base64::engine::general_purpose::STANDARD;
 /// Appends `text` as a string literal with its quotes.
 ///
 /// Jackson's rules: the short escapes for `"`, `\` and `\b \t \n \f \r`, `\u00XX` with upper-case digits
-/// for the other controls below 0x20, everything else (`/`, 0x7f, all of Unicode) as it is.
+/// for the other controls below 0x20, characters beyond U+FFFF as two escaped surrogates, everything else
+/// (`/`, 0x7f, the rest of Unicode) as it is.
 pub fn write_string(out: &mut Vec<u8>, text: &str) {
     out.reserve(text.len() + 2);
     out.push(b'"');
@@ -40,6 +41,7 @@ pub fn write_char(out: &mut Vec<u8>, character: char) {
             0 => out.push(*byte),
             letter => push_escape::<false>(out, *byte, letter),
         },
+        bytes if bytes.len() == 4 => push_surrogates(out, character),
         bytes => out.extend_from_slice(bytes),
     }
 }
@@ -142,8 +144,32 @@ fn escape<const TWICE: bool>(out: &mut Vec<u8>, bytes: &[u8]) {
         let Some((&byte, tail)) = marked.split_first() else {
             return;
         };
-        push_escape::<TWICE>(out, byte, ESCAPES[usize::from(byte)]);
+        if byte < SUPPLEMENTARY {
+            push_escape::<TWICE>(out, byte, ESCAPES[usize::from(byte)]);
+            rest = tail;
+            continue;
+        }
+        // Four bytes: a document in a string has the character itself, so it is escaped once there too.
+        let (character, tail) = marked.split_at(marked.len().min(4));
+        match std::str::from_utf8(character)
+            .ok()
+            .and_then(|text| text.chars().next())
+        {
+            Some(character) => push_surrogates(out, character),
+            None => out.extend_from_slice(character),
+        }
         rest = tail;
+    }
+}
+
+/// The first byte of a character beyond U+FFFF, at least.
+const SUPPLEMENTARY: u8 = 0xf0;
+
+/// A character beyond U+FFFF as Jackson writes it: `\uD83D\uDC1F`.
+fn push_surrogates(out: &mut Vec<u8>, character: char) {
+    for unit in character.encode_utf16(&mut [0; 2]) {
+        // Writing to a Vec cannot fail.
+        let _ = write!(out, "\\u{unit:04X}");
     }
 }
 
@@ -175,7 +201,10 @@ fn plain_len<const ASCII: bool>(bytes: &[u8]) -> usize {
         }
         len += 8;
     }
-    let stops = |byte: &u8| ESCAPES[usize::from(*byte)] != 0 || (ASCII && *byte >= 0x80);
+    let stops = |byte: &u8| {
+        let high = if ASCII { 0x80 } else { SUPPLEMENTARY };
+        ESCAPES[usize::from(*byte)] != 0 || *byte >= high
+    };
     len + tail.iter().position(stops).unwrap_or(tail.len())
 }
 
@@ -184,7 +213,9 @@ fn marks<const ASCII: bool>(word: u64) -> u64 {
     let below = |word: u64, limit: u64| word.wrapping_sub(ONES * limit) & !word & HIGHS;
     let quote = word ^ (ONES * u64::from(b'"'));
     let backslash = word ^ (ONES * u64::from(b'\\'));
-    let high = if ASCII { word & HIGHS } else { 0 };
+    // Of a byte from 0xf0 on the four top bits are set.
+    let four = word & (word << 1) & (word << 2) & (word << 3);
+    let high = if ASCII { word } else { four } & HIGHS;
     below(word, 0x20) | below(quote, 1) | below(backslash, 1) | high
 }
 
@@ -283,7 +314,7 @@ mod tests {
                 "\0\u{1}\u{b}\u{1b}\u{1f}\u{7f}",
                 "\"\\u0000\\u0001\\u000B\\u001B\\u001F\u{7f}\"",
             ),
-            ("é한𝄞\u{2028}", "\"é한𝄞\u{2028}\""),
+            ("é한𝄞\u{2028}", "\"é한\\uD834\\uDD1E\u{2028}\""),
             ("12345678\"", "\"12345678\\\"\""),
             ("1234567\"1234567\\", "\"1234567\\\"1234567\\\\\""),
         ];
@@ -375,7 +406,9 @@ mod tests {
             prop_assert_eq!(&serde_json::from_str::<String>(&once).unwrap(), &input);
             let twice = text(|out| write_escaped_twice(out, &input));
             let inner = serde_json::from_str::<String>(&format!("\"{twice}\"")).unwrap();
-            prop_assert_eq!(format!("\"{inner}\""), once);
+            // The text inside has characters beyond U+FFFF as they are: they are escaped once in both.
+            let again = serde_json::from_str::<String>(&format!("\"{inner}\""));
+            prop_assert_eq!(again.unwrap(), input);
         }
 
         #[test]

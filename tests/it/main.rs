@@ -1,6 +1,8 @@
 //! The single integration binary: one module a topic.
 
 #[cfg(test)]
+mod golden;
+#[cfg(test)]
 mod servers;
 #[cfg(test)]
 mod support;
