@@ -9,7 +9,6 @@ use crate::error::Classify;
 use crate::kafka;
 use crate::pipeline::error::Cause;
 use crate::pipeline::preflight::{self, Finding};
-use crate::source::wire::Wire;
 
 /// How long a cluster may take to answer.
 const KAFKA_TIMEOUT: Duration = Duration::from_secs(10);
@@ -40,10 +39,6 @@ type Problem = (String, Option<String>);
 
 async fn server(database: &Database) -> Vec<Problem> {
     let owned = |error: &dyn Classify| error.remedy().map(|text| text.into_owned());
-    // The dump connection first: its errors have names, and it knows every kind of account.
-    if let Err(error) = Wire::connect(&database.mysql).await {
-        return vec![(format!("mysql: {error}"), owned(&error))];
-    }
     let mut conn = match preflight::connect(&database.mysql).await {
         Ok(conn) => conn,
         Err(error) => return vec![(format!("mysql: {error}"), owned(&error))],

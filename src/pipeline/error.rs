@@ -165,6 +165,9 @@ impl Classify for Cause {
             Cause::Store(error) => error.remedy(),
             Cause::Record(error) => error.remedy(),
             Cause::Window(error) => error.remedy(),
+            Cause::Sql(mysql_async::Error::Server(error)) if is_denied(error.code) => text(
+                "GRANT REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO the account in mysql.user",
+            ),
             Cause::Sql(_) => None,
             Cause::Preflight(findings) => findings.remedy(),
             Cause::Duplicate { .. } => text(

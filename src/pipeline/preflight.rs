@@ -15,6 +15,7 @@ use crate::error::{Classify, Fault};
 use crate::pipeline::error::{Cause, Error};
 use crate::position::{FilePosition, GtidSet, Position};
 use crate::source::sql::sql_opts;
+use crate::source::wire::Wire;
 
 /// A server as it is now.
 #[derive(Clone, Debug)]
@@ -80,9 +81,13 @@ impl Classify for Findings {
 
 /// Connects for SQL within the configured time.
 ///
+/// Our own connection goes first: it refuses what must be refused, and its errors have names and remedies;
+/// with it the server has the account's password at hand, and mysql_async has no key to ask for.
+///
 /// # Errors
 /// What the connection or its TLS says.
 pub async fn connect(settings: &Mysql) -> Result<Conn, Error> {
+    drop(Wire::connect(settings).await?);
     let options = sql_opts(settings)?;
     let connecting = tokio::time::timeout(settings.connect_timeout, Conn::new(options));
     let timed_out = || {

@@ -1,6 +1,10 @@
 //! The single integration binary: one module a topic.
 
 #[cfg(test)]
+mod check;
+#[cfg(test)]
+mod delivery;
+#[cfg(test)]
 mod golden;
 #[cfg(test)]
 mod servers;

@@ -96,6 +96,36 @@ impl Mysql {
         run(script("mysql"), arguments);
     }
 
+    /// Its folder of data.
+    pub(crate) fn data(&self) -> PathBuf {
+        self.leash.dir().join("data")
+    }
+
+    /// Each of its binlogs by name, as `mysqlbinlog` prints it, rows decoded.
+    pub(crate) fn binlogs(&self) -> Vec<(String, String)> {
+        let names = self.sql("SHOW BINARY LOGS");
+        let names = names
+            .lines()
+            .map(|line| line.split('\t').next().unwrap().to_owned());
+        names
+            .map(|name| (name.clone(), self.binlog(&name)))
+            .collect()
+    }
+
+    fn binlog(&self, name: &str) -> String {
+        let output = Command::new(self.leash.dir().join("mysqlbinlog"))
+            .args(["--verbose", "--base64-output=DECODE-ROWS"])
+            .arg(self.data().join(name))
+            .output()
+            .unwrap();
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
     /// The end of its log.
     pub(crate) fn log(&self) -> String {
         tail(&self.leash.dir().join("log"))
