@@ -201,6 +201,9 @@ impl Error {
         if let Cause::Payload(PayloadError::Inflate(_) | PayloadError::Size { .. }) = &*self.cause {
             return true;
         }
+        if let Cause::Wire(error) = &*self.cause {
+            return error.is_corruption();
+        }
         matches!(&*self.cause, Cause::Event(error) if error.is_corruption())
     }
 }

@@ -21,7 +21,7 @@ use crate::pipeline::preflight::{self, Server};
 use crate::pipeline::run::state_thread::{Control, Message, StateThread};
 use crate::pipeline::run::storing::Storing;
 use crate::pipeline::{Bounds, State};
-use crate::position::{FilePosition, Position};
+use crate::position::{FilePosition, Place, Position};
 use crate::schema::catalog::Rules;
 use crate::source::chunk::Chunk;
 use crate::source::dump::DumpStream;
@@ -91,7 +91,7 @@ pub async fn run(database: &Database, meters: &Arc<Meters>, mut stop: Stop) -> R
 }
 
 /// What was read when the source failed is still delivered, if that goes fast.
-const DRAIN_AFTER_FAILURE: Duration = Duration::from_secs(10);
+pub const DRAIN_AFTER_FAILURE: Duration = Duration::from_secs(10);
 
 fn state(database: &Database, position: Position) -> State {
     let rules = Rules {
@@ -163,11 +163,16 @@ impl Reader<'_> {
         let mut damage = Damage::default();
         loop {
             let moved = self.meters.transactions.get();
-            let error = match self.dump(stop).await {
+            let mut error = match self.dump(stop).await {
                 End::Stop => return Ok(()),
                 End::Failed(error) => return Err(error),
                 End::Lost(error) => error,
             };
+            if error.place.is_none() && error.is_corruption() {
+                // The packet was damaged before anything of it could be read: it comes behind this place.
+                let at = self.thread.read_up_to().await?.end;
+                error.place = Some(Box::new(Place { at, gtid: None }));
+            }
             if self.meters.transactions.get() > moved {
                 backoff = Backoff::default();
                 pushed_out = 0;
@@ -341,7 +346,7 @@ impl Backoff {
 /// Counts failures at one place.
 #[derive(Default)]
 struct Damage {
-    at: Option<Box<crate::position::Place>>,
+    at: Option<Box<Place>>,
     times: u32,
 }
 

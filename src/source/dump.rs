@@ -302,6 +302,13 @@ impl Framer {
         let Some(header) = EventHeader::parse(event) else {
             return Ok(());
         };
+        // In one packet both lengths must agree: a wrong one would make us wait for bytes that never come.
+        let in_one = open.is_last && length < PACKET_BYTES_MAX;
+        if in_one && header.event_bytes != length - 1 {
+            return Err(WireError::Malformed {
+                what: "packet (its length is not that of its event)",
+            });
+        }
         // Of a payload in parts only the event itself knows the length.
         let declared = if open.is_last { 0 } else { header.event_bytes };
         let bytes = declared.max(length - 1);

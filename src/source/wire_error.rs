@@ -234,6 +234,17 @@ impl From<io::Error> for WireError {
 }
 
 impl WireError {
+    /// Whether bytes of the stream are suspect, so that reading them again may mend it.
+    pub fn is_corruption(&self) -> bool {
+        matches!(
+            self,
+            WireError::Sequence { .. }
+                | WireError::Marker { .. }
+                | WireError::Malformed { .. }
+                | WireError::EventTooLarge { .. }
+        )
+    }
+
     /// Names what an error packet says; `payload` begins with 0xFF.
     pub fn from_packet(payload: &[u8], phase: Phase) -> WireError {
         match parse_reply(payload) {

@@ -15,8 +15,8 @@ use crate::config::{Database, Sink as SinkSettings};
 use crate::error::{Classify, Fault};
 use crate::metrics::Meters;
 use crate::pipeline::error::{Cause, Error};
-use crate::pipeline::run::CHUNKS;
 use crate::pipeline::run::storing::{Claimed, Job};
+use crate::pipeline::run::{CHUNKS, DRAIN_AFTER_FAILURE};
 use crate::pipeline::{Counts, Input, Outbox, State};
 use crate::position::Position;
 use crate::sink::batch::{Batch, BatchSeq};
@@ -303,10 +303,10 @@ fn deliver(
     loop {
         let batch = match full.try_recv() {
             Ok(batch) => batch,
-            Err(mpsc::TryRecvError::Disconnected) => return,
+            Err(mpsc::TryRecvError::Disconnected) => return close(sink),
             Err(mpsc::TryRecvError::Empty) => match sink.idle().map(|()| full.recv()) {
                 Ok(Ok(batch)) => batch,
-                Ok(Err(_)) => return,
+                Ok(Err(_)) => return close(sink),
                 Err(error) => return report(messages, error),
             },
         };
@@ -315,6 +315,13 @@ fn deliver(
         }
         // The state may have ended meanwhile.
         let _ = empty.send(batch);
+    }
+}
+
+/// What was handed over goes out; where it cannot, it was not acknowledged and comes again.
+fn close(mut sink: Box<dyn Sink>) {
+    if let Err(error) = sink.close(Instant::now() + Duration::from_secs(1)) {
+        tracing::debug!(%error, "the sink was closed before all was acknowledged");
     }
 }
 
@@ -409,9 +416,41 @@ impl Worker {
             let wait = finish.map_or(wait, |_| Duration::from_millis(5));
             match self.inbox.recv_timeout(wait) {
                 Ok(Message::Finish(deadline)) => finish = Some(deadline),
-                Ok(message) => self.message(message)?,
+                Ok(message) => {
+                    if let Err(error) = self.message(message) {
+                        self.settle(&error);
+                        return Err(error);
+                    }
+                }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return Ok(()),
+            }
+        }
+    }
+
+    /// What came before an event that cannot be used is still delivered and stored, if that goes fast.
+    fn settle(&mut self, error: &Error) {
+        if let Cause::Sink(_) | Cause::ThreadLost { .. } = &*error.cause {
+            return;
+        }
+        let deadline = Instant::now() + DRAIN_AFTER_FAILURE;
+        while !self.is_settled() && Instant::now() < deadline {
+            let done = match self.inbox.recv_timeout(Duration::from_millis(5)) {
+                Ok(Message::Acked(seq)) => self.state.handle(Input::Acked(seq), &mut self.outbox),
+                Ok(Message::Saved(outcome)) => self.saved(outcome),
+                Ok(Message::SinkFailed(error)) => Err(error.into()),
+                Ok(
+                    Message::Connected { .. }
+                    | Message::Events { .. }
+                    | Message::ReadUpTo(_)
+                    | Message::Finish(_),
+                )
+                | Err(RecvTimeoutError::Timeout) => self.tick(),
+                Err(RecvTimeoutError::Disconnected) => return,
+            };
+            if let Err(error) = done {
+                tracing::warn!(database = self.meters.database, %error, "not everything was delivered");
+                return;
             }
         }
     }
