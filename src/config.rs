@@ -252,7 +252,7 @@ pub fn load(
     load_with(dir, environment, &Overrides::default())
 }
 
-/// [`load`], with the command line above files and environment.
+/// [`load()`], with the command line above files and environment.
 ///
 /// # Errors
 /// Everything that is wrong, in all files, at once.

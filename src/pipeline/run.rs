@@ -161,21 +161,24 @@ impl Reader<'_> {
         let mut backoff = Backoff::default();
         let mut pushed_out = 0;
         let mut damage = Damage::default();
+        let (mut spare, mut before) = (None, None);
         loop {
-            let moved = self.meters.transactions.get();
-            let mut error = match self.dump(stop).await {
+            let mut error = match self.dump(&mut spare, stop).await {
                 End::Stop => return Ok(()),
                 End::Failed(error) => return Err(error),
                 End::Lost(error) => error,
             };
+            // What was handed over is worked off first, so this is how far the dump really came.
+            let reached = self.thread.read_up_to().await?;
             if error.place.is_none() && error.is_corruption() {
                 // The packet was damaged before anything of it could be read: it comes behind this place.
-                let at = self.thread.read_up_to().await?.end;
+                let at = reached.end.clone();
                 error.place = Some(Box::new(Place { at, gtid: None }));
             }
-            if self.meters.transactions.get() > moved {
+            if before.as_ref() != Some(&reached) {
                 backoff = Backoff::default();
                 pushed_out = 0;
+                before = Some(reached);
             }
             if let Cause::Wire(WireError::Duplicate(_)) = &*error.cause {
                 pushed_out += 1;
@@ -207,7 +210,7 @@ impl Reader<'_> {
         }
     }
 
-    async fn dump(&mut self, stop: &mut Stop) -> End {
+    async fn dump(&mut self, spare: &mut Option<Chunk>, stop: &mut Stop) -> End {
         let opened = async {
             let from = self.thread.read_up_to().await?;
             if self.connection > 0 {
@@ -237,10 +240,15 @@ impl Reader<'_> {
             "following the binlog"
         );
         self.meters.set_phase(Phase::Streaming, None);
-        self.read(stream, stop).await
+        self.read(stream, spare, stop).await
     }
 
-    async fn read(&mut self, mut stream: DumpStream, stop: &mut Stop) -> End {
+    async fn read(
+        &mut self,
+        mut stream: DumpStream,
+        spare: &mut Option<Chunk>,
+        stop: &mut Stop,
+    ) -> End {
         let connection = self.connection;
         let offset = self.server.clock_offset_us;
         if let Err(error) = self.thread.send(Message::Connected {
@@ -250,44 +258,59 @@ impl Reader<'_> {
             return End::Failed(error);
         }
         loop {
-            // Whichever branch is dropped, the connection ends with it or has not been touched: a
-            // control or a stop ends the dump, and waiting for a chunk reads nothing.
-            tokio::select! {
-                biased;
-                control = self.controls.recv() => match self.control(control) {
-                    Some(end) => return end,
-                    None => continue,
-                },
-                () = stopped(stop) => return End::Stop,
-                read = read_chunk(self.thread, &mut stream) => match read {
-                    Ok(chunk) => {
-                        if let Err(error) = self.thread.send(Message::Events { connection, chunk }) {
-                            return End::Failed(error);
+            let read = {
+                let mut reading = std::pin::pin!(read_chunk(self.thread, &mut stream, spare));
+                loop {
+                    // A read is never dropped but with its connection; the others only wait.
+                    tokio::select! {
+                        biased;
+                        control = self.controls.recv() => {
+                            if let Some(end) = heed(control, connection) {
+                                return end;
+                            }
                         }
+                        () = stopped(stop) => return End::Stop,
+                        read = &mut reading => break read,
                     }
-                    Err(error) => return End::Lost(error),
-                },
+                }
+            };
+            if let Err(error) = read {
+                return End::Lost(error);
             }
-        }
-    }
-
-    /// What the state says; of an earlier connection it says nothing new.
-    fn control(&self, control: Option<Control>) -> Option<End> {
-        match control {
-            Some(Control::Damaged { connection, error }) if connection == self.connection => {
-                Some(End::Lost(error))
+            if let Some(chunk) = spare.take()
+                && let Err(error) = self.thread.send(Message::Events { connection, chunk })
+            {
+                return End::Failed(error);
             }
-            Some(Control::Damaged { .. }) => None,
-            Some(Control::Failed(error)) => Some(End::Failed(error)),
-            None => Some(End::Failed(Cause::ThreadLost { thread: "state" }.into())),
         }
     }
 }
 
-async fn read_chunk(thread: &StateThread, stream: &mut DumpStream) -> Result<Chunk, Error> {
-    let mut chunk = thread.empty_chunk().await?;
-    stream.read(&mut chunk).await?;
-    Ok(chunk)
+/// What the state says; of an earlier connection it says nothing new.
+fn heed(control: Option<Control>, current: u64) -> Option<End> {
+    match control {
+        Some(Control::Damaged { connection, error }) if connection == current => {
+            Some(End::Lost(error))
+        }
+        Some(Control::Damaged { .. }) => None,
+        Some(Control::Failed(error)) => Some(End::Failed(error)),
+        None => Some(End::Failed(Cause::ThreadLost { thread: "state" }.into())),
+    }
+}
+
+/// Fills the chunk of `slot`, which gets an empty one first where it has none. Whatever happens to the
+/// dump, or to this future, the chunk stays in the slot: one that is lost would be missing for ever.
+async fn read_chunk(
+    thread: &StateThread,
+    stream: &mut DumpStream,
+    slot: &mut Option<Chunk>,
+) -> Result<(), Error> {
+    let chunk = match slot {
+        Some(chunk) => chunk,
+        None => slot.insert(thread.empty_chunk().await?),
+    };
+    stream.read(chunk).await?;
+    Ok(())
 }
 
 fn request(database: &Database, from: &Position) -> DumpRequest {

@@ -597,3 +597,163 @@ fn read_payload(mut cursor: Cursor<'_>) -> Result<Payload<'_>, Failure> {
         bytes,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// An event with its size and checksum set.
+    fn event(code: u8, flags: u16, body: &[u8]) -> Vec<u8> {
+        let size = (HEADER_BYTES + body.len() + 4) as u32;
+        let mut bytes = vec![0, 0, 0, 0, code, 1, 0, 0, 0];
+        bytes.extend_from_slice(&size.to_le_bytes());
+        bytes.extend_from_slice(&[0; 4]);
+        bytes.extend_from_slice(&flags.to_le_bytes());
+        bytes.extend_from_slice(body);
+        bytes.extend_from_slice(&crc32fast::hash(&bytes).to_le_bytes());
+        bytes
+    }
+
+    fn format(algorithm: u8) -> Vec<u8> {
+        let mut body = vec![4, 0];
+        body.extend_from_slice(&[b'9'; 50]);
+        body.extend_from_slice(&[7, 0, 0, 0, 19]);
+        body.extend_from_slice(&[0; 41]);
+        body.push(algorithm);
+        event(code::FORMAT_DESCRIPTION, 0, &body)
+    }
+
+    /// What becomes of each type code: handled (the body decides), ignored, refused by name, unknown.
+    #[derive(Debug, PartialEq)]
+    enum Fate {
+        Handled,
+        Ignored,
+        Refused,
+        Unknown,
+    }
+
+    fn fate(code: u8, flags: u16) -> Fate {
+        let bytes = event(code, flags, &[0; 64]);
+        match Decoder::new().read(&bytes) {
+            Ok(Event {
+                body: Body::Ignored(_),
+                ..
+            }) => Fate::Ignored,
+            Ok(_) | Err(EventError::Truncated { .. } | EventError::Malformed { .. }) => {
+                Fate::Handled
+            }
+            Err(EventError::Refused { .. }) => Fate::Refused,
+            Err(EventError::Unknown { .. }) => Fate::Unknown,
+            Err(other) => panic!("type {code}: {other}"),
+        }
+    }
+
+    #[test]
+    fn every_type_code_is_decided_by_name() {
+        for code in 0..=255 {
+            let (expected, marked_ignorable) = match code {
+                2 | 4 | 15 | 16 | 19 | 23..=25 | 27 | 30..=35 | 38 | 40..=42 => {
+                    (Fate::Handled, Fate::Handled)
+                }
+                3 | 5 | 13 | 14 | 28 | 29 | 36 | 37 => (Fate::Ignored, Fate::Ignored),
+                1 | 6..=12 | 17 | 18 | 20..=22 | 26 | 39 => (Fate::Refused, Fate::Refused),
+                0 | 43..=255 => (Fate::Unknown, Fate::Ignored),
+            };
+            assert_eq!(fate(code, 0), expected, "type {code}");
+            assert_eq!(
+                fate(code, FLAG_IGNORABLE),
+                marked_ignorable,
+                "type {code}, ignorable"
+            );
+        }
+    }
+
+    #[test]
+    fn checksums_follow_the_format_description() {
+        let mut decoder = Decoder::new();
+        let xid = event(code::XID, 0, &[0; 8]);
+        decoder
+            .read(&xid)
+            .expect("before any format description: what was asked for");
+        decoder.read(&format(0)).unwrap();
+        let bare = &xid[..xid.len() - 4];
+        let mut unchecked = bare.to_vec();
+        unchecked[9] -= 4;
+        assert!(matches!(decoder.read(&unchecked).unwrap().body, Body::Xid));
+        decoder.read(&format(1)).unwrap();
+        decoder.read(&xid).unwrap();
+        assert!(matches!(
+            decoder.read(&unchecked),
+            Err(EventError::Checksum { .. })
+        ));
+        let unknown = format(9);
+        let unknown = decoder.read(&unknown);
+        assert!(matches!(
+            unknown,
+            Err(EventError::UnknownChecksum { algorithm: 9 })
+        ));
+    }
+
+    #[test]
+    fn any_flipped_bit_is_noticed() {
+        let good = event(code::QUERY, 0, &[3; 40]);
+        for bit in 0..good.len() * 8 {
+            let mut bad = good.clone();
+            bad[bit / 8] ^= 1 << (bit % 8);
+            let result = Decoder::new().read(&bad);
+            assert!(
+                result.is_err_and(|error| error.is_corruption()),
+                "bit {bit}"
+            );
+        }
+    }
+
+    #[test]
+    fn gtids_plain_and_tagged() {
+        let mut body = vec![1];
+        body.extend_from_slice(&[0xab; 16]);
+        body.extend_from_slice(&7u64.to_le_bytes());
+        body.push(2);
+        body.extend_from_slice(&[0; 16]);
+        body.extend_from_slice(&1_700_000_000_000_000u64.to_le_bytes()[..7]);
+        let bytes = event(code::GTID, 0, &body);
+        let Body::Gtid(gtid) = Decoder::new().read(&bytes).unwrap().body else {
+            panic!()
+        };
+        assert_eq!(gtid.gtid.unwrap().gno, 7);
+        assert!(gtid.may_have_sbr);
+        assert_eq!(gtid.commit_us, 1_700_000_000_000_000);
+
+        // Each number below 128 is itself doubled; lengths of the message are not looked at.
+        let mut body = vec![2, 0, 2 * 10, 0, 0, 2];
+        body.extend([0x10 * 2; 16]);
+        body.extend_from_slice(&[
+            2 * 2,
+            7 * 2 * 2,
+            3 * 2,
+            3 * 2,
+            b't',
+            b'a',
+            b'g',
+            6 * 2,
+            5 * 2,
+        ]);
+        let bytes = event(code::GTID_TAGGED, 0, &body);
+        let Body::Gtid(gtid) = Decoder::new().read(&bytes).unwrap().body else {
+            panic!()
+        };
+        let text = gtid.gtid.unwrap().to_string();
+        assert_eq!(text, "10101010-1010-1010-1010-101010101010:tag:7");
+        assert_eq!((gtid.commit_us, gtid.may_have_sbr), (5, false));
+    }
+
+    proptest! {
+        #[test]
+        fn never_panics(code: u8, flags: u16, body in prop::collection::vec(any::<u8>(), 0..120)) {
+            let _ = Decoder::new().read(&event(code, flags, &body));
+            let _ = Decoder::new().read(&body);
+            let _ = read_inner(&body);
+        }
+    }
+}

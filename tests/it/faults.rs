@@ -7,7 +7,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use doctor::Log;
-use proxy::Proxy;
+use proxy::{Fault, Proxy};
 
 use crate::support::config::ConfigDir;
 use crate::support::mysql::Mysql;
@@ -78,8 +78,18 @@ fn state(remora: &Remora, name: &str) -> Option<(String, String)> {
 
 #[test]
 fn flipped_bits_on_the_wire_need_no_operator() {
+    through_faults(Fault::Flip, 611);
+}
+
+#[test]
+fn cut_connections_need_no_operator() {
+    through_faults(Fault::Cut, 487);
+}
+
+/// Reads 10,001 rows in small transactions through a proxy that has a fault for each connection.
+fn through_faults(fault: Fault, step: usize) {
     let mysql = Mysql::shared();
-    let schema = unique("flips");
+    let schema = unique("faulty");
     let mut sql = format!(
         "CREATE DATABASE {schema}; USE {schema}; CREATE TABLE t (id INT PRIMARY KEY, pad VARCHAR(250));"
     );
@@ -89,23 +99,23 @@ fn flipped_bits_on_the_wire_need_no_operator() {
         sql.push_str(&format!("INSERT INTO t VALUES {};", rows.join(",")));
     }
     mysql.sql(&format!("{sql} INSERT INTO t VALUES (10001, 'last')"));
-    // Each connection that carries so many bytes has one bit of them flipped, until the list is used up. The
-    // distances hit packet headers, event headers, row images and checksums.
-    let offsets: Vec<usize> = (0..24).map(|step| 60_500 + step * 611).collect();
-    let proxy = Proxy::start(mysql.port(), &offsets);
+    // Until the list is used up; the distances hit packet headers, event headers, row images and checksums.
+    let offsets: Vec<usize> = (0..24).map(|number| 60_500 + number * step).collect();
+    let proxy = Proxy::start(mysql.port(), fault, &offsets);
     let config = ConfigDir::new();
-    let file = ToFile::add(&config, "flips", proxy.port(), &schema);
+    let file = ToFile::add(&config, "faulty", proxy.port(), &schema);
     let remora = Remora::start(&config);
     assert_eq!(file.ids(10_001), (1..=10_001).collect::<Vec<_>>());
-    assert_eq!(state(&remora, "flips").unwrap().0, "streaming");
-    let reconnects = remora
-        .metric("remora_reconnects_total{database=\"flips\"}")
-        .unwrap();
-    println!(
-        "{} bits flipped, {reconnects} reconnects, 10,001 rows, each first time in order",
-        proxy.flips()
+    assert_eq!(state(&remora, "faulty").unwrap().0, "streaming");
+    let (faults, name) = (
+        proxy.faults(),
+        "remora_reconnects_total{database=\"faulty\"}",
     );
-    assert!(proxy.flips() >= 15 && reconnects >= 15.0);
+    let reconnects = remora.metric(name).unwrap();
+    println!(
+        "{fault:?}: {faults} faults, {reconnects} reconnects, 10,001 rows, each first time in order"
+    );
+    assert!(faults >= 15 && reconnects >= 15.0);
 }
 
 /// A damage, the last row before it, and what the error says beside place and GTID.

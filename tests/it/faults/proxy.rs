@@ -1,4 +1,4 @@
-//! A TCP proxy in front of a server that flips single bits of what the server sends.
+//! A TCP proxy in front of a server that damages or cuts what the server sends.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -6,49 +6,58 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
+/// What happens at an offset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// One bit is flipped.
+    Flip,
+    /// The connection ends.
+    Cut,
+}
+
 /// Runs until the process ends.
 pub(crate) struct Proxy {
     port: u16,
-    flips: Arc<AtomicUsize>,
+    faults: Arc<AtomicUsize>,
 }
 
 impl Proxy {
     /// Forwards to `port` of this machine. Each connection takes an offset from the list when it has carried
-    /// 60,000 bytes from the server (the others are short), and has one bit flipped there.
-    pub(crate) fn start(port: u16, offsets: &[usize]) -> Proxy {
+    /// 60,000 bytes from the server (the others are short), and suffers the fault there.
+    pub(crate) fn start(port: u16, fault: Fault, offsets: &[usize]) -> Proxy {
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let own = listener.local_addr().unwrap().port();
-        let flips = Arc::new(AtomicUsize::new(0));
+        let faults = Arc::new(AtomicUsize::new(0));
         let offsets = Arc::new(Mutex::new(offsets.to_vec()));
-        let counted = Arc::clone(&flips);
+        let counted = Arc::clone(&faults);
         thread::spawn(move || {
             for client in listener.incoming() {
-                let (offsets, flips) = (Arc::clone(&offsets), Arc::clone(&counted));
+                let (offsets, faults) = (Arc::clone(&offsets), Arc::clone(&counted));
                 // A server that is not there ends the client's connection, as it would without a proxy.
                 if let (Ok(client), Ok(server)) = (client, TcpStream::connect(("127.0.0.1", port)))
                 {
-                    forward(&client, &server, &offsets, &flips);
+                    forward((&client, &server), fault, &offsets, &faults);
                 }
             }
         });
-        Proxy { port: own, flips }
+        Proxy { port: own, faults }
     }
 
     pub(crate) fn port(&self) -> u16 {
         self.port
     }
 
-    /// Bits flipped so far.
-    pub(crate) fn flips(&self) -> usize {
-        self.flips.load(Ordering::Relaxed)
+    /// Faults so far.
+    pub(crate) fn faults(&self) -> usize {
+        self.faults.load(Ordering::Relaxed)
     }
 }
 
 fn forward(
-    client: &TcpStream,
-    server: &TcpStream,
+    (client, server): (&TcpStream, &TcpStream),
+    fault: Fault,
     offsets: &Arc<Mutex<Vec<usize>>>,
-    flips: &Arc<AtomicUsize>,
+    faults: &Arc<AtomicUsize>,
 ) {
     let (mut from, mut to) = (client.try_clone().unwrap(), server.try_clone().unwrap());
     thread::spawn(move || {
@@ -57,19 +66,23 @@ fn forward(
         let _ = to.shutdown(Shutdown::Both);
     });
     let (mut from, mut to) = (server.try_clone().unwrap(), client.try_clone().unwrap());
-    let (offsets, flips) = (Arc::clone(offsets), Arc::clone(flips));
+    let (offsets, faults) = (Arc::clone(offsets), Arc::clone(faults));
     thread::spawn(move || {
-        let (mut carried, mut flip_at, mut buffer) = (0, None, [0; 4096]);
+        let (mut carried, mut fault_at, mut buffer) = (0, None, [0; 4096]);
         while let Ok(count @ 1..) = from.read(&mut buffer) {
-            if carried >= 60_000 && flip_at.is_none() {
-                flip_at = Some(offsets.lock().unwrap().pop().unwrap_or(usize::MAX));
+            if carried >= 60_000 && fault_at.is_none() {
+                fault_at = Some(offsets.lock().unwrap().pop().unwrap_or(usize::MAX));
             }
-            if let Some(at) = flip_at
+            if let Some(at) = fault_at
                 .and_then(|at| at.checked_sub(carried))
                 .filter(|at| *at < count)
             {
+                faults.fetch_add(1, Ordering::Relaxed);
+                if fault == Fault::Cut {
+                    let _ = to.write_all(&buffer[..at]);
+                    break;
+                }
                 buffer[at] ^= 1 << (carried % 8);
-                flips.fetch_add(1, Ordering::Relaxed);
             }
             carried += count;
             if to.write_all(&buffer[..count]).is_err() {
