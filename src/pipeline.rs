@@ -20,7 +20,7 @@ use crate::position::Position;
 use crate::schema::catalog::{Catalog, Rules, Table};
 use crate::schema::plan::Plan;
 use crate::sink::batch::{Batch, BatchSeq};
-use crate::source::binlog::{Decoder, read_inner};
+use crate::source::binlog::{Decoder, EventError, read_inner};
 use crate::source::chunk::Chunk;
 use crate::source::payload::{Inflater, Limits};
 use crate::source::transaction::{Commit, Step, Transaction};
@@ -236,12 +236,27 @@ impl State {
         let at = |cause: Cause| Error::at(place.clone(), cause);
         let mut inflater = Inflater::new(payload, self.bounds.payload).map_err(|e| at(e.into()))?;
         self.transaction.enter_payload(outer);
+        let mut end = None;
         while inflater.next_event(&mut buffer).map_err(|e| at(e.into()))? {
+            if end.is_some() {
+                let what = "an event behind the end of a compressed transaction";
+                return Err(at(EventError::Malformed { code: 40, what }.into()));
+            }
             let event = read_inner(&buffer).map_err(|e| at(e.into()))?;
             let step = self.transaction.step(&event).map_err(|e| at(e.into()))?;
-            self.step(&event, step, now_ns, outbox)?;
+            // The group counts only when the payload is read to its end and as long as it claims.
+            if let Step::Commit(commit) = &step {
+                end = Some(Step::Commit(commit.clone()));
+            } else if let Step::Rollback(commit) = &step {
+                end = Some(Step::Rollback(commit.clone()));
+            } else {
+                self.step(&event, step, now_ns, outbox)?;
+            }
         }
         self.transaction.leave_payload().map_err(|e| at(e.into()))?;
+        if let Some(end) = end {
+            self.step(outer, end, now_ns, outbox)?;
+        }
         // One large event must not keep its memory for ever.
         buffer.shrink_to(BATCH_BYTES);
         self.inflated = buffer;
@@ -303,10 +318,7 @@ impl State {
             Step::Payload(_) => {
                 let place = self.transaction.place(Some(event));
                 let what = "a compressed transaction inside another";
-                return Err(Error::at(
-                    place,
-                    crate::source::binlog::EventError::Malformed { code: 40, what },
-                ));
+                return Err(Error::at(place, EventError::Malformed { code: 40, what }));
             }
         }
         Ok(())

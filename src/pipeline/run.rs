@@ -4,6 +4,7 @@
 //! which may block. They speak by channels that are bounded by what circulates: chunks one way, batches
 //! the other. A failure of any ends the whole; the next start goes on from the stored position.
 
+pub mod delivering;
 pub mod state_thread;
 pub mod storing;
 

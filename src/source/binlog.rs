@@ -12,7 +12,7 @@ use crate::cursor::{Cursor, Short};
 use crate::error::{Classify, Fault};
 use crate::event::{
     Body, Event, FLAG_IGNORABLE, FormatDescription, GtidEvent, HEADER_BYTES, Header, Ignored,
-    Operation, Payload, Query, Rows, TableMap, XaPrepare,
+    Operation, Payload, Query, Rows, TableMap, XaPrepare, code,
 };
 use crate::position::{Gtid, Tag, Tsid};
 
@@ -157,7 +157,11 @@ impl Decoder {
             true => read_algorithm(covered)?,
             false => self.checksummed,
         };
-        if checksummed {
+        // MySQL writes a true checksum into every format description, even one that says that there are
+        // none: a damaged algorithm would otherwise pass, and switch off the checks of what follows. Only
+        // a dump that begins inside a file without checksums changes the description (and its `log_pos`
+        // to 0) and computes nothing.
+        if checksummed || (is_format && header.log_pos != 0) {
             verify(bytes, covered, code)?;
         }
         let event = read_body(header, covered.get(HEADER_BYTES..).unwrap_or_default())?;
@@ -208,40 +212,6 @@ pub fn read_header(bytes: &[u8]) -> Result<Header, EventError> {
         })
     };
     read().map_err(|short| EventError::Truncated { code: 0, short })
-}
-
-/// Type codes (`Log_event_type`).
-pub mod code {
-    #![allow(missing_docs, reason = "MySQL's own names, one number each")]
-    pub const QUERY: u8 = 2;
-    pub const STOP: u8 = 3;
-    pub const ROTATE: u8 = 4;
-    pub const INTVAR: u8 = 5;
-    pub const RAND: u8 = 13;
-    pub const USER_VAR: u8 = 14;
-    pub const FORMAT_DESCRIPTION: u8 = 15;
-    pub const XID: u8 = 16;
-    pub const TABLE_MAP: u8 = 19;
-    pub const WRITE_ROWS_V1: u8 = 23;
-    pub const UPDATE_ROWS_V1: u8 = 24;
-    pub const DELETE_ROWS_V1: u8 = 25;
-    pub const INCIDENT: u8 = 26;
-    pub const HEARTBEAT: u8 = 27;
-    pub const IGNORABLE: u8 = 28;
-    pub const ROWS_QUERY: u8 = 29;
-    pub const WRITE_ROWS: u8 = 30;
-    pub const UPDATE_ROWS: u8 = 31;
-    pub const DELETE_ROWS: u8 = 32;
-    pub const GTID: u8 = 33;
-    pub const ANONYMOUS_GTID: u8 = 34;
-    pub const PREVIOUS_GTIDS: u8 = 35;
-    pub const TRANSACTION_CONTEXT: u8 = 36;
-    pub const VIEW_CHANGE: u8 = 37;
-    pub const XA_PREPARE: u8 = 38;
-    pub const PARTIAL_UPDATE_ROWS: u8 = 39;
-    pub const TRANSACTION_PAYLOAD: u8 = 40;
-    pub const HEARTBEAT_V2: u8 = 41;
-    pub const GTID_TAGGED: u8 = 42;
 }
 
 fn strip(bytes: &[u8], code: u8) -> Result<&[u8], EventError> {

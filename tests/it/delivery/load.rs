@@ -50,7 +50,12 @@ impl Random {
 /// One session's transactions, about `changes` row changes; sessions keep to their own keys.
 pub(crate) fn session(database: &str, session: u64, seed: u64, changes: u64) -> Vec<String> {
     let mut random = Random::new(seed * 1000 + session);
-    let (mut transactions, mut made) = (vec![format!("USE {database};")], 0);
+    let (mut transactions, mut made) = (
+        vec![format!(
+            "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED; USE {database};"
+        )],
+        0,
+    );
     while made < changes {
         let mut sql = "BEGIN;".to_owned();
         for _ in 0..1 + random.below(4) {
