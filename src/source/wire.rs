@@ -472,7 +472,9 @@ mod tests {
     #[tokio::test]
     async fn the_whole_way_to_the_stream() {
         let all = CAPABILITIES | CapabilityFlags::CLIENT_SSL | CapabilityFlags::CLIENT_LOCAL_FILES;
-        let event = [&[0][..], &[5; 30]].concat();
+        let mut event = [5; 30];
+        event[9..13].copy_from_slice(&30u32.to_le_bytes());
+        let packet = [&[0][..], &event].concat();
         // The fast path has two packets in a row, which the script of the other tests cannot play.
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -485,7 +487,7 @@ mod tests {
                 fast,
                 framed(1, OK),
                 framed(1, OK),
-                framed(1, &event),
+                framed(1, &packet),
             ] {
                 stream.write_all(&answer).await.unwrap();
                 let mut header = [0; 4];
@@ -511,7 +513,7 @@ mod tests {
         let mut dump = wire.dump(&request(from)).await.unwrap();
         let mut chunk = Chunk::default();
         dump.read(&mut chunk).await.unwrap();
-        assert_eq!(chunk.iter().collect::<Vec<_>>(), [[5; 30]]);
+        assert_eq!(chunk.iter().collect::<Vec<_>>(), [event]);
         drop(dump);
 
         let received = server.await.unwrap();
