@@ -15,12 +15,12 @@ use crate::support::remora::Remora;
 use crate::support::{DEADLINE, unique, wait_for};
 
 /// A database in a configuration, delivered to a file.
-struct ToFile {
+pub(crate) struct ToFile {
     out: PathBuf,
 }
 
 impl ToFile {
-    fn add(config: &ConfigDir, name: &str, port: u16, schema: &str) -> ToFile {
+    pub(crate) fn add(config: &ConfigDir, name: &str, port: u16, schema: &str) -> ToFile {
         let out = config.path().join(format!("{name}.jsonl"));
         let position = config.path().join(format!("{name}.position"));
         config.database(
@@ -36,7 +36,7 @@ impl ToFile {
         ToFile { out }
     }
 
-    fn lines(&self) -> Vec<serde_json::Value> {
+    pub(crate) fn lines(&self) -> Vec<serde_json::Value> {
         let text = fs::read_to_string(&self.out).unwrap_or_default();
         let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
         whole
@@ -46,7 +46,7 @@ impl ToFile {
     }
 
     /// Waits for the row whose `id` is `last`, and gives the `id` of each row, repeats left out.
-    fn ids(&self, last: i64) -> Vec<i64> {
+    pub(crate) fn ids(&self, last: i64) -> Vec<i64> {
         let id = |line: &serde_json::Value| line["value"]["after"]["id"].as_i64();
         wait_for("the last row", DEADLINE, || {
             self.lines()
@@ -66,7 +66,7 @@ impl ToFile {
 }
 
 /// State, and error where there is one, of a database.
-fn state(remora: &Remora, name: &str) -> Option<(String, String)> {
+pub(crate) fn state(remora: &Remora, name: &str) -> Option<(String, String)> {
     let report: serde_json::Value = serde_json::from_str(&remora.get("/ready")?.1).unwrap();
     let databases = report["databases"].as_array().unwrap();
     let one = databases

@@ -11,6 +11,8 @@ mod golden;
 #[cfg(test)]
 mod servers;
 #[cfg(test)]
+mod streams;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod tidy;
