@@ -8,7 +8,7 @@ use crate::config::{Config, Database, Kafka, Sink};
 use crate::error::Classify;
 use crate::kafka;
 use crate::pipeline::error::Cause;
-use crate::pipeline::preflight::{self, Finding};
+use crate::pipeline::preflight::{self, Finding, coverage};
 
 /// How long a cluster may take to answer.
 const KAFKA_TIMEOUT: Duration = Duration::from_secs(10);
@@ -43,8 +43,12 @@ async fn server(database: &Database) -> Vec<Problem> {
         Ok(conn) => conn,
         Err(error) => return vec![(format!("mysql: {error}"), owned(&error))],
     };
-    match preflight::inspect(&mut conn).await {
-        Ok(_) => Vec::new(),
+    let looked = match preflight::inspect(&mut conn).await {
+        Ok(_) => coverage::check(&mut conn, &database.capture).await,
+        Err(error) => Err(error),
+    };
+    match looked {
+        Ok(()) => Vec::new(),
         Err(error) => {
             let remedy = owned(&error);
             if let Cause::Preflight(findings) = *error.cause {

@@ -156,6 +156,8 @@ pub struct Capture {
     pub include: Vec<Regex>,
     /// And none of these does.
     pub exclude: Vec<Regex>,
+    /// Rows that foreign keys change without a trace in the binlog are known to be missed.
+    pub accept_cascades: bool,
 }
 
 /// `[records]`.

@@ -14,8 +14,8 @@ use tracing_subscriber::EnvFilter;
 
 use super::layer::Context;
 use super::raw::{
-    RawCapture, RawCheckpoint, RawDaemon, RawDatabase, RawKafka, RawLogFormat, RawMysql, RawSink,
-    RawSinkType, RawStart, RawStore, RawTls, RawTlsMode,
+    RawCapture, RawCascades, RawCheckpoint, RawDaemon, RawDatabase, RawKafka, RawLogFormat,
+    RawMysql, RawSink, RawSinkType, RawStart, RawStore, RawTls, RawTlsMode,
 };
 use super::{
     Capture, Checkpoint, CheckpointStore, Daemon, Database, Kafka, LogFormat, Mysql, Place,
@@ -250,6 +250,7 @@ fn capture(raw: &RawCapture, context: &mut Context) -> Capture {
     Capture {
         include: tables(&raw.include, "capture.include", context),
         exclude: tables(&raw.exclude, "capture.exclude", context),
+        accept_cascades: matches!(raw.cascades, RawCascades::Accept),
     }
 }
 

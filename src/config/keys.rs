@@ -339,6 +339,12 @@ pub(super) static DATABASE: &[Key] = &[
         about: "Tables that are left out of those, as Debezium's `table.exclude.list`.",
     },
     Key {
+        path: "capture.cascades",
+        kind: Kind::Word(&["refuse", "accept"]),
+        unset: Unset::Is("\"refuse\""),
+        about: "What to do about captured tables whose rows foreign keys change (ON DELETE or ON UPDATE CASCADE or SET NULL) where the server does not log these changes: before MySQL 9.6, or with `innodb_native_foreign_keys`. `accept` goes on without them, as Debezium does.",
+    },
+    Key {
         path: "records.tombstones",
         kind: Kind::Bool,
         unset: Unset::Is("true"),

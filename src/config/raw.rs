@@ -110,6 +110,15 @@ pub(super) enum RawTlsMode {
 pub(super) struct RawCapture {
     pub(super) include: Vec<String>,
     pub(super) exclude: Vec<String>,
+    pub(super) cascades: RawCascades,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(rename_all = "snake_case")]
+pub(super) enum RawCascades {
+    Refuse,
+    Accept,
 }
 
 #[derive(Deserialize)]

@@ -2,6 +2,8 @@
 //!
 //! Takes an SQL connection, gives [`Server`] and every finding at once. Reads only; changes nothing.
 
+pub mod coverage;
+
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;

@@ -18,7 +18,7 @@ use crate::encode::envelope::Style;
 use crate::error::{Classify, Fault};
 use crate::metrics::{Meters, Phase, Trouble};
 use crate::pipeline::error::{Cause, Error};
-use crate::pipeline::preflight::{self, Server};
+use crate::pipeline::preflight::{self, Server, coverage};
 use crate::pipeline::run::state_thread::{Control, Message, StateThread};
 use crate::pipeline::run::storing::Storing;
 use crate::pipeline::{Bounds, State};
@@ -55,6 +55,7 @@ pub async fn run(database: &Database, meters: &Arc<Meters>, mut stop: Stop) -> R
         }
     };
     let server = preflight::check_history(&mut conn, &position, &uuid).await?;
+    coverage::check(&mut conn, &database.capture).await?;
     drop(conn);
     let storing = storing
         .claim(checkpoint.as_ref(), &position, &server.uuid)

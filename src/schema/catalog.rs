@@ -61,17 +61,22 @@ pub struct Catalog {
     tables: HashMap<u64, (Vec<u8>, Table)>,
 }
 
+/// Whether a table is captured by these lists; see [`Rules`].
+pub fn is_captured(include: &[Regex], exclude: &[Regex], database: &str, table: &str) -> bool {
+    const BUILT_IN: [&str; 4] = ["mysql", "sys", "performance_schema", "information_schema"];
+    if BUILT_IN.contains(&database) {
+        return false;
+    }
+    let name = format!("{database}.{table}");
+    let included = include.is_empty() || include.iter().any(|r| r.is_match(&name));
+    included && !exclude.iter().any(|r| r.is_match(&name))
+}
+
 impl Rules {
     /// Whether a table's rows become records. The server's own schemas never do, as in Debezium
     /// (`table.ignore.builtin`).
     pub fn captures(&self, database: &str, table: &str) -> bool {
-        const BUILT_IN: [&str; 4] = ["mysql", "sys", "performance_schema", "information_schema"];
-        if BUILT_IN.contains(&database) {
-            return false;
-        }
-        let name = format!("{database}.{table}");
-        let included = self.include.is_empty() || self.include.iter().any(|r| r.is_match(&name));
-        included && !self.exclude.iter().any(|r| r.is_match(&name))
+        is_captured(&self.include, &self.exclude, database, table)
     }
 
     /// `prefix.database.table`; what Kafka does not allow in a name becomes `_`, and a name is cut at

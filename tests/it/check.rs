@@ -9,7 +9,7 @@ use crate::support::kafka::Kafka;
 use crate::support::mysql::Mysql;
 
 /// Exit code and standard error of `remora check`.
-fn check(config: &Path) -> (i32, String) {
+pub(crate) fn check(config: &Path) -> (i32, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_remora"))
         .args(["check", "--config"])
         .arg(config)
@@ -27,7 +27,7 @@ fn check(config: &Path) -> (i32, String) {
 }
 
 /// A database with the file sink, so that only the server is looked at.
-fn to_file(config: &ConfigDir, source: &str) {
+pub(crate) fn to_file(config: &ConfigDir, source: &str) {
     let path = config.path().join("out");
     config.database(
         "shop",
@@ -38,7 +38,7 @@ fn to_file(config: &ConfigDir, source: &str) {
     );
 }
 
-fn expect(config: &ConfigDir, code: i32, parts: &[&str]) {
+pub(crate) fn expect(config: &ConfigDir, code: i32, parts: &[&str]) {
     let (found, text) = check(config.path());
     assert_eq!(found, code, "{text}");
     let line = text

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod check;
 #[cfg(test)]
+mod coverage;
+#[cfg(test)]
 mod delivery;
 #[cfg(test)]
 mod faults;

@@ -257,6 +257,7 @@ impl Session {
             }
             _ if sql.starts_with("SHOW GLOBAL VARIABLES") => VARIABLES
                 .iter()
+                .filter(|(name, _)| sql.contains(&format!("'{name}'")))
                 .map(|(name, value)| vec![(*name).to_owned(), (*value).to_owned()])
                 .collect(),
             "SHOW REPLICAS" => Vec::new(),
@@ -278,7 +279,7 @@ impl Session {
     }
 }
 
-const VARIABLES: [(&str, &str); 9] = [
+const VARIABLES: [(&str, &str); 11] = [
     ("version", "9.7.4"),
     ("server_uuid", "3e11fa47-71ca-11e1-9e33-c80aa9429562"),
     ("gtid_mode", "OFF"),
@@ -288,6 +289,8 @@ const VARIABLES: [(&str, &str); 9] = [
     ("binlog_format", "ROW"),
     ("binlog_row_image", "FULL"),
     ("binlog_row_metadata", "FULL"),
+    ("log_replica_updates", "ON"),
+    ("innodb_native_foreign_keys", "OFF"),
 ];
 
 fn variable(name: &str) -> String {
