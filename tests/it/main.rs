@@ -11,6 +11,8 @@ mod faults;
 #[cfg(test)]
 mod golden;
 #[cfg(test)]
+mod rows;
+#[cfg(test)]
 mod servers;
 #[cfg(test)]
 mod streams;
