@@ -305,6 +305,8 @@ fn is_character(code: u8) -> bool {
             | code::TINY_BLOB
             | code::MEDIUM_BLOB
             | code::LONG_BLOB
+            // 9.0 and later count it in; GEOMETRY and JSON are not.
+            | code::VECTOR
     )
 }
 

@@ -107,10 +107,11 @@ fn f61_moments_do_not_depend_on_zones() {
     }
 }
 
-/// Which types own a bit in the metadata of signedness is the server's choice: a wrong guess shifts all later ones.
+/// Which types own a bit in the metadata of signedness, or an entry in that of charsets, is the server's choice: a
+/// wrong guess shifts all later ones.
 #[test]
-fn f63_signedness_behind_every_other_type() {
-    // Each type stands before an unsigned and a signed column.
+fn f63_signedness_and_charset_behind_every_other_type() {
+    // Each type stands before an unsigned and a signed column, and before texts of two charsets.
     let types = [
         "YEAR",
         "BIT(9)",
@@ -142,13 +143,14 @@ fn f63_signedness_behind_every_other_type() {
         .iter()
         .enumerate()
         .map(|(n, name)| {
-            format!("c{n} {name}, u{n} INT UNSIGNED DEFAULT 4294967295, s{n} INT DEFAULT -1")
+            format!("c{n} {name}, u{n} INT UNSIGNED DEFAULT 4294967295, s{n} INT DEFAULT -1,
+                 a{n} VARCHAR(9) CHARACTER SET ucs2 DEFAULT 'é', b{n} VARCHAR(9) CHARACTER SET koi8r DEFAULT 'я'")
         })
         .collect();
     let records = records(
         Mysql::shared(),
         &format!(
-            "CREATE TABLE t (id INT PRIMARY KEY, {}); INSERT INTO t (id) VALUES (9)",
+            "SET NAMES utf8mb4; CREATE TABLE t (id INT PRIMARY KEY, {}); INSERT INTO t (id) VALUES (9)",
             columns.join(",")
         ),
     );
@@ -160,6 +162,8 @@ fn f63_signedness_behind_every_other_type() {
             "behind {name}"
         );
         assert_eq!(after[format!("s{n}")], json!(-1), "behind {name}");
+        assert_eq!(after[format!("a{n}")], json!("é"), "behind {name}");
+        assert_eq!(after[format!("b{n}")], json!("я"), "behind {name}");
     }
 }
 
