@@ -51,6 +51,10 @@ pub async fn run(database: &Database, meters: &Arc<Meters>, mut stop: Stop) -> R
         Some(stored) => (stored.position.clone(), stored.server_uuid.clone()),
         None => {
             let server = preflight::inspect(&mut conn, database.mysql.row_image).await?;
+            if database.start == Some(Start::Now) {
+                let prepared = preflight::prepared::list(&mut conn).await?;
+                preflight::prepared::warn(&database.name, &prepared);
+            }
             (first_position(database, &server)?, server.uuid)
         }
     };

@@ -21,16 +21,28 @@ pub(crate) struct ToFile {
 
 impl ToFile {
     pub(crate) fn add(config: &ConfigDir, name: &str, port: u16, schema: &str) -> ToFile {
+        ToFile::add_with(config, name, (port, schema), ("", ""))
+    }
+
+    /// The same with further keys: of `[mysql]`, and whole tables.
+    pub(crate) fn add_with(
+        config: &ConfigDir,
+        name: &str,
+        (port, schema): (u16, &str),
+        (mysql, tables): (&str, &str),
+    ) -> ToFile {
         let out = config.path().join(format!("{name}.jsonl"));
         let position = config.path().join(format!("{name}.position"));
         config.database(
             name,
             &format!(
-                "start = \"earliest\"\n[mysql]\nhost = \"127.0.0.1\"\nport = {port}\nuser = \"root\"\n[mysql.tls]\n\
-                 mode = \"disabled\"\n[capture]\ninclude = ['{schema}\\..*']\n[headers]\nid = true\ncontext = false\n\
-                 [sink]\ntype = \"file\"\npath = \"{}\"\n[checkpoint]\npath = \"{}\"\n",
+                "start = \"earliest\"\n[mysql]\nhost = \"127.0.0.1\"\nport = {port}\nuser = \"root\"\n\
+                 {mysql}\n[mysql.tls]\nmode = \"disabled\"\n[capture]\ninclude = ['{schema}\\..*']\n[headers]\nid = true\ncontext = false\n\
+                 [sink]\ntype = \"file\"\npath = \"{}\"\n[checkpoint]\npath = \"{}\"\n\
+                 [spool]\npath = \"{}\"\n{tables}\n",
                 out.display(),
                 position.display(),
+                config.path().join("spool").display(),
             ),
         );
         ToFile { out }

@@ -11,7 +11,11 @@ mod faults;
 #[cfg(test)]
 mod golden;
 #[cfg(test)]
+mod images;
+#[cfg(test)]
 mod rows;
+#[cfg(test)]
+mod savepoints;
 #[cfg(test)]
 mod servers;
 #[cfg(test)]
@@ -20,3 +24,5 @@ mod streams;
 mod support;
 #[cfg(test)]
 mod tidy;
+#[cfg(test)]
+mod xa;

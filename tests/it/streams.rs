@@ -26,7 +26,7 @@ use crate::support::{DEADLINE, wait_for};
 const XID: u8 = 16;
 
 /// The events of a log with the rows 1, 2 and 3 in a transaction each, as a real server wrote them.
-fn recorded() -> Vec<Vec<u8>> {
+pub(crate) fn recorded() -> Vec<Vec<u8>> {
     let mysql = Mysql::start(&["--gtid-mode=OFF"]);
     mysql.sql(
         "CREATE DATABASE d; CREATE TABLE d.t (id INT PRIMARY KEY); RESET BINARY LOGS AND GTIDS;
@@ -63,6 +63,11 @@ fn offset(log: &[Vec<u8>], count: usize) -> u64 {
 fn with(log: &[Vec<u8>], code: u8, flags: u16) -> Vec<Vec<u8>> {
     let mut log = log.to_vec();
     log.insert(ends(&log)[0], event(code, flags, 0, &[]));
+    at_their_places(log)
+}
+
+/// The events with places and checksums that fit.
+pub(crate) fn at_their_places(mut log: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
     let mut end = 4;
     for event in &mut log {
         end += u32::try_from(event.len()).unwrap();
@@ -146,6 +151,11 @@ fn settings(port: u16) -> config::Mysql {
 }
 
 fn state_from_start() -> State {
+    state_with(1 << 20)
+}
+
+/// A state before the first event, with so many bytes of memory for groups that wait.
+pub(crate) fn state_with(memory_bytes_max: usize) -> State {
     let end = FilePosition {
         file: FILE.to_owned(),
         offset: 4,
@@ -168,7 +178,7 @@ fn state_from_start() -> State {
     };
     let bounds = Bounds {
         payload,
-        memory_bytes_max: 1 << 20,
+        memory_bytes_max,
         row_image: config::RowImage::Full,
     };
     State::new(position, rules, style, bounds)
