@@ -70,7 +70,10 @@ pub enum Cause {
     #[error(transparent)]
     Spool(#[from] SpoolError),
     /// A ROLLBACK TO a savepoint that the group did not set.
-    #[error("ROLLBACK TO a savepoint that the transaction did not set, or set too long ago")]
+    #[error(
+        "ROLLBACK TO a savepoint that the transaction did not set, set too long ago, or set under a name \
+         that may equal another one"
+    )]
     UnknownSavepoint,
     /// A prepared XA transaction is committed whose rows were never read.
     #[error(
