@@ -285,6 +285,21 @@ fn variables_stand_above_the_file_and_keep_text() {
 }
 
 #[test]
+fn the_placeholder_may_be_written_in_hexadecimal_digits() {
+    let value = |text: &str| {
+        let lines = format!("[records]\nunavailable_value = \"{text}\"\n");
+        let config = shop(&lines).load(&[]);
+        config.map(|config| only(config).records.unavailable_value)
+    };
+    assert_eq!(value("gone").unwrap(), "gone");
+    assert_eq!(value("hex:c3a4").unwrap(), "ä");
+    for wrong in ["hex:c3a", "hex:zz", "hex:ff"] {
+        let errors = value(wrong).unwrap_err().to_string();
+        assert!(errors.contains("records.unavailable_value"), "{errors}");
+    }
+}
+
+#[test]
 fn variables_that_would_do_nothing_are_findings() {
     let folder = shop("");
     let findings = folder.findings(&[

@@ -42,15 +42,12 @@ impl Classify for ImageError {
 
     fn remedy(&self) -> Option<Cow<'static, str>> {
         Some(Cow::Borrowed(match self {
-            ImageError::Partial => {
+            ImageError::Partial | ImageError::Empty => {
                 "SET PERSIST binlog_row_image = 'FULL' and reconnect all clients; to read what is logged \
                  so, set mysql.row_image = \"any\"; to go on after this place, remove the stored position \
                  and set `start`"
             }
-            ImageError::NoTableMap
-            | ImageError::Empty
-            | ImageError::Columns { .. }
-            | ImageError::Truncated(_) => {
+            ImageError::NoTableMap | ImageError::Columns { .. } | ImageError::Truncated(_) => {
                 "check the binlog file at this place with mysqlbinlog; report it if the server reads it"
             }
         }))

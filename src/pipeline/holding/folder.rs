@@ -488,6 +488,18 @@ mod tests {
     }
 
     #[test]
+    fn a_folder_that_cannot_be_is_the_operators() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file");
+        fs::write(&path, "x").unwrap();
+        let error = Folder::new(&path, 1 << 20).write(1, 0, &batch("x", 1));
+        let error = error.unwrap_err();
+        assert!(matches!(error, SpoolError::Io { .. }), "{error}");
+        assert_eq!(error.fault(), Fault::Operator);
+        assert_eq!(fs::read(&path).unwrap(), b"x");
+    }
+
+    #[test]
     fn it_has_a_limit_and_leaves_the_files_of_others() {
         let dir = tempfile::tempdir().unwrap();
         let mut folder = Folder::new(dir.path(), 1000);
