@@ -9,6 +9,7 @@ mod keys;
 mod layer;
 mod librdkafka;
 mod load;
+pub mod modes;
 mod raw;
 mod secret;
 
@@ -22,6 +23,7 @@ use std::time::Duration;
 
 use regex::Regex;
 
+use crate::config::modes::Modes;
 use crate::error::{Classify, Fault, Secret};
 
 /// The whole configuration of one process.
@@ -70,6 +72,8 @@ pub struct Database {
     pub capture: Capture,
     /// What records carry beside Debezium's envelope.
     pub records: Records,
+    /// `[types]`: what values become.
+    pub modes: Modes,
     /// Where records go.
     pub sink: Sink,
     /// Where the position is kept.

@@ -13,9 +13,14 @@ use regex::{Regex, RegexBuilder};
 use tracing_subscriber::EnvFilter;
 
 use super::layer::Context;
+use super::modes::{
+    BigintUnsigned, BinaryMode, DecimalMode, InvalidDate, InvalidTextMode, Modes, TimePrecision,
+};
 use super::raw::{
-    RawCapture, RawCascades, RawCheckpoint, RawDaemon, RawDatabase, RawKafka, RawLogFormat,
-    RawMysql, RawRowImage, RawSink, RawSinkType, RawSpool, RawStart, RawStore, RawTls, RawTlsMode,
+    RawBigintUnsigned, RawBinary, RawCapture, RawCascades, RawCheckpoint, RawDaemon, RawDatabase,
+    RawDecimal, RawInvalidDate, RawInvalidText, RawKafka, RawLogFormat, RawMysql, RawRowImage,
+    RawSink, RawSinkType, RawSpool, RawStart, RawStore, RawTimePrecision, RawTls, RawTlsMode,
+    RawTypes,
 };
 use super::{
     Capture, Checkpoint, CheckpointStore, Daemon, Database, Kafka, LogFormat, Mysql, Place,
@@ -74,11 +79,48 @@ pub(super) fn database(name: &str, raw: RawDatabase, context: &mut Context) -> D
             headers_context: raw.headers.context,
             headers_id: raw.headers.id,
         },
+        modes: modes(&raw.types),
         checkpoint: checkpoint(name, raw.checkpoint, &sink, context),
         spool: spool(name, raw.spool, context),
         sink,
         name: name.to_owned(),
         topic_prefix,
+    }
+}
+
+fn modes(raw: &RawTypes) -> Modes {
+    Modes {
+        decimal: match raw.decimal {
+            RawDecimal::Precise => DecimalMode::Precise,
+            RawDecimal::String => DecimalMode::String,
+            RawDecimal::Double => DecimalMode::Double,
+        },
+        time_precision: match raw.time_precision {
+            RawTimePrecision::AdaptiveTimeMicroseconds => TimePrecision::AdaptiveTimeMicroseconds,
+            RawTimePrecision::Connect => TimePrecision::Connect,
+            RawTimePrecision::Isostring => TimePrecision::Isostring,
+            RawTimePrecision::Microseconds => TimePrecision::Microseconds,
+            RawTimePrecision::Nanoseconds => TimePrecision::Nanoseconds,
+        },
+        binary: match raw.binary {
+            RawBinary::Bytes => BinaryMode::Bytes,
+            RawBinary::Base64 => BinaryMode::Base64,
+            RawBinary::Base64UrlSafe => BinaryMode::Base64UrlSafe,
+            RawBinary::Hex => BinaryMode::Hex,
+        },
+        bigint_unsigned: match raw.bigint_unsigned {
+            RawBigintUnsigned::Long => BigintUnsigned::Long,
+            RawBigintUnsigned::Precise => BigintUnsigned::Precise,
+        },
+        invalid_text: match raw.invalid_text {
+            RawInvalidText::Fail => InvalidTextMode::Fail,
+            RawInvalidText::Replace => InvalidTextMode::Replace,
+            RawInvalidText::Base64 => InvalidTextMode::Base64,
+        },
+        invalid_date: match raw.invalid_date {
+            RawInvalidDate::Null => InvalidDate::Null,
+            RawInvalidDate::Fail => InvalidDate::Fail,
+        },
     }
 }
 

@@ -125,9 +125,20 @@ impl Classify for RowError {
                 source: CellError::Text(_),
                 ..
             } => {
-                "find the value by the primary key of the rows at this position and correct its text, or \
-                 exclude the table"
+                "find the value by the primary key of the rows at this position and correct its text, exclude \
+                 the table, or set types.invalid_text to \"replace\" or \"base64\""
             }
+            RowError::Cell {
+                source: CellError::NoDate,
+                ..
+            } => {
+                "find the date by the primary key of the rows at this position and correct it, exclude the \
+                 table, or set types.invalid_date to \"null\""
+            }
+            RowError::Cell {
+                source: CellError::Range,
+                ..
+            } => "set types.time_precision to another value, such as \"microseconds\"",
             RowError::NoDocument { .. } | RowError::NoKey { .. } => {
                 "SET PERSIST binlog_row_image = 'FULL' and reconnect all clients; to go on after this \
                  place, remove the stored position and set `start`"
@@ -353,16 +364,11 @@ impl Encoder {
                 .get(index / 8)
                 .is_some_and(|byte| byte & (1 << (index % 8)) != 0);
             if !null {
-                cell::write(
-                    out,
-                    &column.cell,
-                    column.nullable,
-                    cursor,
-                    &mut self.scratch,
-                )
-                .map_err(|source| RowError::Cell {
-                    column: column.name.clone(),
-                    source,
+                cell::write(out, column, cursor, &mut self.scratch).map_err(|source| {
+                    RowError::Cell {
+                        column: column.name.clone(),
+                        source,
+                    }
                 })?;
             } else if !matches!(column.cell, Cell::Hidden(_)) {
                 out.extend_from_slice(b"null");

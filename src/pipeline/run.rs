@@ -101,6 +101,7 @@ fn state(database: &Database, position: Position) -> State {
         topic_prefix: database.topic_prefix.clone(),
         include: database.capture.include.clone(),
         exclude: database.capture.exclude.clone(),
+        modes: database.modes,
     };
     let style = Style {
         name: database.topic_prefix.clone(),

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use regex::Regex;
 
+use crate::config::modes::Modes;
 use crate::event::TableMap;
 use crate::schema::plan::{Layout, Plan, PlanError, layout};
 use crate::schema::table_map::{TableMapError, read, read_names};
@@ -24,7 +25,7 @@ pub enum Table {
     Filtered(Arc<Vec<Layout>>),
 }
 
-/// Which tables are captured, and how their topics are named.
+/// Which tables are captured, how their topics are named, and what their values become.
 #[derive(Clone, Debug)]
 pub struct Rules {
     /// Start of each topic.
@@ -33,6 +34,8 @@ pub struct Rules {
     pub include: Vec<Regex>,
     /// And none of these does.
     pub exclude: Vec<Regex>,
+    /// What values become.
+    pub modes: Modes,
 }
 
 /// Why rows cannot be assigned to a table.
@@ -136,7 +139,8 @@ impl Catalog {
         let shape = read(map.bytes)?;
         if self.rules.captures(database, table) {
             let topic = Arc::from(self.rules.topic(database, table));
-            return Ok(Table::Captured(Arc::new(Plan::compile(&shape, topic)?)));
+            let plan = Plan::compile(&shape, topic, &self.rules.modes)?;
+            return Ok(Table::Captured(Arc::new(plan)));
         }
         let layouts: Option<Vec<Layout>> = shape.columns.iter().map(layout).collect();
         let unknown = || CatalogError::UnknownLayout {

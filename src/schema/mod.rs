@@ -1,5 +1,7 @@
 //! TABLE_MAP events to plans, one per table version.
 
 pub mod catalog;
+mod compile;
+pub mod declared;
 pub mod plan;
 pub mod table_map;

@@ -5,6 +5,7 @@
 //! trusted: every one is checked against the bytes that are there.
 
 use crate::cursor::{Cursor, Short};
+use crate::schema::declared::Declared;
 
 /// A table as its TABLE_MAP describes it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -40,6 +41,8 @@ pub struct ColumnShape {
     pub labels: Vec<Vec<u8>>,
     /// `Field::geometry_type`: 0 any, 1 POINT, and so on.
     pub geometry: u8,
+    /// What its definition adds: never in a TABLE_MAP.
+    pub declared: Declared,
 }
 
 /// Why a TABLE_MAP could not be understood.

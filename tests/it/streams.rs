@@ -4,6 +4,7 @@ use std::fs;
 use std::sync::Arc;
 use std::time::Duration;
 
+use remora::config::modes::Modes;
 use remora::config::{self, Tls, TlsMode};
 use remora::encode::envelope::Style;
 use remora::error::Secret;
@@ -155,6 +156,7 @@ fn state_from_start() -> State {
         topic_prefix: "p".to_owned(),
         include: Vec::new(),
         exclude: Vec::new(),
+        modes: Modes::default(),
     };
     let style = Style {
         name: "p".to_owned(),
