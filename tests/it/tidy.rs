@@ -86,12 +86,13 @@ fn tree(root: &Path) -> Vec<Source> {
         entries.sort();
         for path in entries {
             let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            // In a second working tree `.git` is a file.
+            let foreign = ["target", ".git", "__pycache__", "corpus", "artifacts"];
+            if foreign.contains(&name.as_str()) {
+                continue;
+            }
             if path.is_dir() {
-                if !["target", ".git", "__pycache__", "corpus", "artifacts"]
-                    .contains(&name.as_str())
-                {
-                    folders.push(path);
-                }
+                folders.push(path);
             } else if let Ok(text) = fs::read_to_string(&path) {
                 let path = path
                     .strip_prefix(root)
