@@ -18,11 +18,8 @@ struct Example {
 fn examples() -> Vec<Example> {
     let text = std::fs::read_to_string(root().join("docs/types.md")).unwrap();
     let example = |line: &str| {
-        let cells: Vec<&str> = line
-            .strip_prefix("| ")?
-            .strip_suffix(" |")?
-            .split(" | ")
-            .collect();
+        let inner = line.strip_prefix('|')?.strip_suffix('|')?;
+        let cells: Vec<&str> = inner.split('|').collect();
         let [column, value, mode, json] = cells.as_slice() else {
             return None;
         };
