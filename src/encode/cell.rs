@@ -428,3 +428,121 @@ fn write_vector(out: &mut Vec<u8>, bytes: &[u8]) -> Result<(), CellError> {
     out.push(b']');
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::config::modes::{InvalidDate, Modes, TimePrecision};
+    use crate::schema::declared::Declared;
+    use crate::schema::plan::Plan;
+    use crate::schema::table_map::{ColumnShape, Shape, code};
+
+    /// What the bytes become in a column of this code.
+    fn check(shape: ColumnShape, modes: Modes, bytes: &[u8], expected: &str) {
+        let name = "c".to_owned();
+        let shape = Shape {
+            columns: vec![ColumnShape { name, ..shape }],
+            full: true,
+            ..Shape::default()
+        };
+        let plan = Plan::compile(&shape, Arc::from("topic"), &modes).unwrap();
+        let (mut out, mut cursor) = (Vec::new(), Cursor::new(bytes));
+        let result = write(&mut out, &plan.columns[0], &mut cursor, &mut Vec::new());
+        let found = match result {
+            Ok(()) => String::from_utf8(out).unwrap(),
+            Err(error) => error.to_string(),
+        };
+        assert_eq!(found, expected);
+        assert!(cursor.is_empty(), "bytes are left");
+    }
+
+    fn of(code: u8) -> ColumnShape {
+        ColumnShape {
+            code,
+            ..ColumnShape::default()
+        }
+    }
+
+    fn with_default(code: u8, digits: u8, default: &str) -> ColumnShape {
+        ColumnShape {
+            meta: [digits, 0],
+            declared: Declared {
+                default: Some(default.to_owned()),
+                ..Declared::default()
+            },
+            ..of(code)
+        }
+    }
+
+    fn precision(time_precision: TimePrecision) -> Modes {
+        Modes {
+            time_precision,
+            ..Modes::default()
+        }
+    }
+
+    /// No server of today can be made to write these, and so no test with a server sees them.
+    #[test]
+    fn temporal_types_before_5_6_4() {
+        let time = (-8_385_959_i32).to_le_bytes();
+        let time = &time[..3];
+        check(of(code::TIME), Modes::default(), time, "-3020399000000");
+        let iso = precision(TimePrecision::Isostring);
+        check(of(code::TIME), iso, time, "\"-838:59:59Z\"");
+        let connect = precision(TimePrecision::Connect);
+        check(of(code::TIME), connect, time, "-3020399000");
+        let moment = 20_240_229_123_456_u64.to_le_bytes();
+        let datetime = of(code::DATETIME);
+        check(datetime.clone(), Modes::default(), &moment, "1709210096000");
+        check(datetime.clone(), iso, &moment, "\"2024-02-29T12:34:56Z\"");
+        let micro = precision(TimePrecision::Microseconds);
+        check(datetime.clone(), micro, &moment, "1709210096000000");
+        check(datetime, Modes::default(), &[0; 8], "0");
+        let seconds = 1_709_210_096_u32.to_le_bytes();
+        let text = "\"2024-02-29T12:34:56Z\"";
+        check(of(code::TIMESTAMP), Modes::default(), &seconds, text);
+        let zero = "\"1970-01-01T00:00:00Z\"";
+        check(of(code::TIMESTAMP), Modes::default(), &[0; 4], zero);
+    }
+
+    /// Debezium puts the column's default for a date that is none and must be one.
+    #[test]
+    fn defaults_stand_for_dates_that_are_none() {
+        let iso = precision(TimePrecision::Isostring);
+        let day = with_default(code::DATE, 0, "2000-02-29");
+        check(day.clone(), Modes::default(), &[0; 3], "11016");
+        check(day.clone(), iso, &[0; 3], "\"2000-02-29Z\"");
+        let nullable = ColumnShape {
+            nullable: true,
+            ..day.clone()
+        };
+        check(nullable, Modes::default(), &[0; 3], "null");
+        let fail = Modes {
+            invalid_date: InvalidDate::Fail,
+            ..Modes::default()
+        };
+        check(day, fail, &[0; 3], &CellError::NoDate.to_string());
+        let stamp = with_default(code::TIMESTAMP2, 3, "2000-01-01 00:00:00");
+        let text = "\"2000-01-01T00:00:00.000Z\"";
+        check(stamp, Modes::default(), &[0; 6], text);
+        let no_literal = with_default(code::DATETIME2, 6, "CURRENT_TIMESTAMP");
+        let zero = [0x80, 0, 0, 0, 0, 0, 0, 0];
+        check(no_literal, Modes::default(), &zero, "0");
+    }
+
+    #[test]
+    fn floats_that_were_declared_with_digits_are_doubles() {
+        let bytes = 1234.567_f32.to_le_bytes();
+        check(of(code::FLOAT), Modes::default(), &bytes, "1234.567");
+        let declared = ColumnShape {
+            declared: Declared {
+                float_digits: true,
+                ..Declared::default()
+            },
+            ..of(code::FLOAT)
+        };
+        check(declared, Modes::default(), &bytes, "1234.5670166015625");
+    }
+}

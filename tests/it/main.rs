@@ -22,3 +22,5 @@ mod support;
 mod tidy;
 #[cfg(test)]
 mod types;
+#[cfg(test)]
+mod values;

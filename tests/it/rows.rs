@@ -11,10 +11,15 @@ use crate::support::unique;
 
 /// Runs `sql` in a database of its own and gives the records until the row with the `id` 9.
 fn records(mysql: &Mysql, sql: &str) -> Vec<Value> {
+    records_with(mysql, "", sql)
+}
+
+/// The same with further keys of the database's file, such as `types.decimal = "string"`.
+pub(crate) fn records_with(mysql: &Mysql, keys: &str, sql: &str) -> Vec<Value> {
     let schema = unique("rows");
     mysql.sql(&format!("CREATE DATABASE {schema}; USE {schema}; {sql}"));
     let config = ConfigDir::new();
-    let file = ToFile::add(&config, "rows", mysql.port(), &schema);
+    let file = ToFile::add_with(&config, "rows", mysql.port(), &schema, keys);
     let _remora = Remora::start(&config);
     file.ids(9);
     let lines = file
