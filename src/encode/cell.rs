@@ -190,12 +190,15 @@ fn write_temporal(
     let fraction_bytes = |digits: u8| usize::from(digits).div_ceil(2);
     match &column.cell {
         Cell::Date => {
-            let date = or_instead(temporal::date(cursor.array()?), column);
-            write_number(out, date?.and_then(|date| date.days()).map(i64::from));
+            let days = match temporal::date(cursor.array()?).days() {
+                Some(days) => Some(days),
+                None => instead(column)?.and_then(|date| date.days()),
+            };
+            write_number(out, days.map(i64::from));
         }
         Cell::DateText => {
-            let date = or_instead(temporal::date(cursor.array()?), column);
-            write_text(out, date?, |date, out| date.write_date(out));
+            let date = or_instead(temporal::date(cursor.array()?), column)?;
+            write_text(out, date, |date, out| date.write_date(out));
         }
         Cell::Time { digits, unit } => {
             let us = temporal::time(cursor.array()?, cursor.take(fraction_bytes(*digits))?);
@@ -204,11 +207,11 @@ fn write_temporal(
         Cell::OldTime { unit } => write_time(out, temporal::old_time(cursor.array()?), *unit),
         Cell::DateTime { digits, unit } => {
             let civil = temporal::datetime(cursor.array()?, cursor.take(fraction_bytes(*digits))?);
-            write_moment(out, or_instead(civil, column)?, *unit)?;
+            write_moment(out, civil, column, *unit)?;
         }
         Cell::OldDateTime { unit } => {
             let civil = temporal::old_datetime(cursor.u64()?);
-            write_moment(out, or_instead(civil, column)?, *unit)?;
+            write_moment(out, civil, column, *unit)?;
         }
         Cell::Timestamp { digits } => {
             let stamp = temporal::timestamp(cursor.array()?, cursor.take(fraction_bytes(*digits))?);
@@ -230,11 +233,16 @@ fn write_temporal(
 }
 
 /// The date, or what stands for one that is none; nothing is null.
-#[inline]
 fn or_instead(civil: Civil, column: &Column) -> Result<Option<Civil>, CellError> {
     if civil.is_date() {
         return Ok(Some(civil));
     }
+    instead(column)
+}
+
+/// What stands for a date that is none.
+#[cold]
+fn instead(column: &Column) -> Result<Option<Civil>, CellError> {
     match column.no_date {
         NoDate::Null => Ok(None),
         NoDate::Epoch => Ok(Some(Civil::EPOCH)),
@@ -280,19 +288,32 @@ fn write_time(out: &mut Vec<u8>, us: i64, unit: Unit) {
     }
 }
 
-fn write_moment(out: &mut Vec<u8>, civil: Option<Civil>, unit: Unit) -> Result<(), CellError> {
-    let us = civil.and_then(|civil| civil.epoch_us());
-    match unit {
-        Unit::Milliseconds => write_number(out, us.map(|us| us.div_euclid(1000))),
-        Unit::Microseconds => write_number(out, us),
+fn write_moment(
+    out: &mut Vec<u8>,
+    civil: Civil,
+    column: &Column,
+    unit: Unit,
+) -> Result<(), CellError> {
+    if unit == Unit::Iso {
+        let civil = or_instead(civil, column)?;
+        write_text(out, civil, |civil, out| {
+            civil.write_moment(out, Fraction::Trimmed)
+        });
+        return Ok(());
+    }
+    let us = match civil.epoch_us() {
+        Some(us) => Some(us),
+        None => instead(column)?.and_then(|civil| civil.epoch_us()),
+    };
+    let number = match unit {
+        Unit::Milliseconds => us.map(|us| us.div_euclid(1000)),
+        Unit::Microseconds | Unit::Iso => us,
         Unit::Nanoseconds => {
             let ns = us.map(|us| us.checked_mul(1000).ok_or(CellError::Range));
-            write_number(out, ns.transpose()?);
+            ns.transpose()?
         }
-        Unit::Iso => write_text(out, civil, |civil, out| {
-            civil.write_moment(out, Fraction::Trimmed)
-        }),
-    }
+    };
+    write_number(out, number);
     Ok(())
 }
 
