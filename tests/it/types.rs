@@ -4,7 +4,7 @@
 mod charsets;
 mod document;
 mod generate;
-mod judge;
+pub(crate) mod judge;
 
 use std::collections::BTreeMap;
 

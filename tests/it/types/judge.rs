@@ -302,7 +302,7 @@ fn as_debezium(text: &str) -> String {
 }
 
 /// The tokens of JSON text, blanks left out.
-fn tokens(text: &str) -> Vec<&str> {
+pub(crate) fn tokens(text: &str) -> Vec<&str> {
     let mut found = Vec::new();
     let mut rest = text.trim_start();
     while !rest.is_empty() {
