@@ -290,6 +290,14 @@ pub fn load_with(
     load::read(dir, environment, overrides)
 }
 
+/// An entry of `capture.include` or `capture.exclude`, as it is read there.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn table_pattern(entry: &str) -> Result<Regex, String> {
+    check::table_pattern(entry)
+}
+
 /// All that is wrong with a configuration. Displays one line a finding; there is at least one.
 #[derive(Debug)]
 pub struct ConfigErrors {

@@ -12,6 +12,7 @@ use prometheus::{
 };
 
 use crate::error::Fault;
+use crate::ledger::{Entry, Ledger, Line, Origin};
 
 type Counter = GenericCounter<AtomicU64>;
 type CounterVec = GenericCounterVec<AtomicU64>;
@@ -102,6 +103,8 @@ pub struct Meters {
     pub event_bytes: Counter,
     /// Events passed over by name.
     pub ignored_events: Counter,
+    /// What became of each event; see [`Meters::publish_ledger`].
+    ledger: LedgerFamilies,
     /// Transactions read to their end.
     pub transactions: Counter,
     /// Batches handed to the sink and not acknowledged.
@@ -128,6 +131,13 @@ pub struct Meters {
     status: Mutex<Status>,
 }
 
+/// Events and bytes, by origin, fate and kind.
+#[derive(Clone, Debug)]
+struct LedgerFamilies {
+    events: CounterVec,
+    bytes: CounterVec,
+}
+
 /// One family a field of [`Meters`].
 struct Families {
     lag: GaugeVec,
@@ -137,6 +147,7 @@ struct Families {
     events: CounterVec,
     event_bytes: CounterVec,
     ignored_events: CounterVec,
+    ledger: LedgerFamilies,
     transactions: CounterVec,
     reconnects: CounterVec,
     checkpoints: CounterVec,
@@ -237,6 +248,26 @@ impl Meters {
         status.trouble = trouble;
     }
 
+    /// Adds what the ledger has beyond `published`. Meant for ticks: what has not come yet has no counter.
+    pub fn publish_ledger(&self, ledger: &Ledger, published: &Ledger) {
+        for Line {
+            origin,
+            entry,
+            tally,
+        } in ledger.lines()
+        {
+            let before = published.tally(origin, entry);
+            // Rows of an open group go elsewhere at its end, and a counter never goes back.
+            if entry.is_final() && tally != before {
+                self.ledger.add(
+                    &self.database,
+                    (origin, entry),
+                    [tally.events - before.events, tally.bytes - before.bytes],
+                );
+            }
+        }
+    }
+
     /// Says up to where everything is delivered.
     pub fn set_position(&self, position: String) {
         self.lock().position = position;
@@ -250,6 +281,30 @@ impl Meters {
     fn lock(&self) -> MutexGuard<'_, Status> {
         // A status is whole at every step: a panic elsewhere does not spoil it.
         self.status.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl LedgerFamilies {
+    fn register(registry: &Registry) -> Result<LedgerFamilies, prometheus::Error> {
+        let counter = |name: &str, help: &str| {
+            let labels = ["database", "origin", "fate", "kind"];
+            let family = CounterVec::new(Opts::new(name, help), &labels)?;
+            registry.register(Box::new(family.clone()))?;
+            Ok::<_, prometheus::Error>(family)
+        };
+        Ok(LedgerFamilies {
+            events: counter(
+                "remora_ledger_events_total",
+                "Binlog events by what became of them",
+            )?,
+            bytes: counter("remora_ledger_bytes_total", "Bytes of those events")?,
+        })
+    }
+
+    fn add(&self, database: &str, (origin, entry): (Origin, Entry), [events, bytes]: [u64; 2]) {
+        let labels = &[database, origin.as_str(), entry.fate(), entry.kind()];
+        self.events.with_label_values(labels).inc_by(events);
+        self.bytes.with_label_values(labels).inc_by(bytes);
     }
 }
 
@@ -287,6 +342,7 @@ impl Families {
                 "Events passed over by name",
                 D,
             )?,
+            ledger: LedgerFamilies::register(registry)?,
             transactions: counter(
                 "remora_transactions_total",
                 "Transactions read to their end",
@@ -328,6 +384,10 @@ impl Families {
 
     fn meters(&self, database: &str) -> Meters {
         let name = &[database];
+        // The other lines come with their first event: three times as many, most of which stay empty.
+        for entry in [Entry::Emitted, Entry::NotIncluded, Entry::Refused] {
+            self.ledger.add(database, (Origin::File, entry), [0, 0]);
+        }
         let state = |phase: Phase| {
             (
                 phase,
@@ -343,6 +403,7 @@ impl Families {
             events: self.events.with_label_values(name),
             event_bytes: self.event_bytes.with_label_values(name),
             ignored_events: self.ignored_events.with_label_values(name),
+            ledger: self.ledger.clone(),
             transactions: self.transactions.with_label_values(name),
             reconnects: self.reconnects.with_label_values(name),
             checkpoints: self.checkpoints.with_label_values(name),
@@ -381,6 +442,28 @@ mod tests {
             "remora_lag_seconds{database=\"b\"} 0",
         ] {
             assert!(text.contains(line), "{line} is not in\n{text}");
+        }
+    }
+
+    #[test]
+    fn the_ledger_is_published_by_what_it_gained() {
+        use crate::event::Body;
+        let metrics = Metrics::new(&["a".to_owned()]).unwrap();
+        let (mut ledger, mut published) = (Ledger::default(), Ledger::default());
+        for bytes in [31, 40] {
+            ledger.begin();
+            ledger.open(Origin::File, &Body::Xid);
+            ledger.close(bytes, true);
+            metrics.databases()[0].publish_ledger(&ledger, &published);
+            published = ledger.clone();
+        }
+        let text = String::from_utf8(metrics.render().unwrap()).unwrap();
+        let labels = r#"{database="a",fate="control",kind="xid",origin="file"}"#;
+        for line in [
+            format!("remora_ledger_events_total{labels} 2"),
+            format!("remora_ledger_bytes_total{labels} 71"),
+        ] {
+            assert!(text.contains(&line), "{line} is not in\n{text}");
         }
     }
 

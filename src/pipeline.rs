@@ -20,13 +20,14 @@ use crate::cursor::Cursor;
 use crate::decode::image::{self, ImageError};
 use crate::encode::envelope::{Encoder, Origin, RowNumber, Style};
 use crate::event::{Body, Event, Operation, Payload, Rows};
+use crate::ledger::{Entry, Ledger, Origin as EventOrigin};
 use crate::pipeline::error::{Cause, Error};
 use crate::pipeline::holding::Holding;
 use crate::pipeline::holding::folder::Folder;
 use crate::pipeline::progress::Progress;
 use crate::pipeline::resume::{Reading, Resume};
 use crate::position::Position;
-use crate::schema::catalog::{Catalog, Rules, Table};
+use crate::schema::catalog::{Catalog, Filter, Rules, Table};
 use crate::schema::plan::Plan;
 use crate::sink::batch::{Batch, BatchSeq};
 use crate::source::binlog::{Decoder, EventError, read_inner};
@@ -126,6 +127,7 @@ pub struct State {
     delivered: Position,
     moved: bool,
     counts: Counts,
+    ledger: Ledger,
 }
 
 impl State {
@@ -151,6 +153,7 @@ impl State {
             delivered: position,
             moved: false,
             counts: Counts::default(),
+            ledger: Ledger::default(),
         }
     }
 
@@ -196,6 +199,11 @@ impl State {
         &self.counts
     }
 
+    /// What became of each event.
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
     /// Takes one input to its end.
     ///
     /// # Errors
@@ -207,7 +215,7 @@ impl State {
             Input::Events { chunk, now_ns } => {
                 let result = chunk
                     .iter()
-                    .try_for_each(|bytes| self.event(bytes, now_ns, outbox));
+                    .try_for_each(|bytes| self.counted(bytes, now_ns, outbox));
                 // What was read before a bad event stands, and goes out.
                 self.flush(outbox)?;
                 return result;
@@ -236,11 +244,19 @@ impl State {
         self.drop_held(outbox)
     }
 
+    fn counted(&mut self, bytes: &[u8], now_ns: u64, outbox: &mut dyn Outbox) -> Result<(), Error> {
+        self.ledger.begin();
+        let result = self.event(bytes, now_ns, outbox);
+        self.ledger.close(bytes.len(), result.is_ok());
+        result
+    }
+
     fn event(&mut self, bytes: &[u8], now_ns: u64, outbox: &mut dyn Outbox) -> Result<(), Error> {
         let event = self
             .decoder
             .read(bytes)
             .map_err(|e| Error::at(self.transaction.place(None), e))?;
+        self.ledger.open(EventOrigin::of(&event), &event.body);
         self.counts.events += 1;
         self.counts.event_bytes += bytes.len() as u64;
         let step = self.transaction.step(&event);
@@ -270,13 +286,16 @@ impl State {
                 return Err(at(EventError::Malformed { code: 40, what }.into()));
             }
             let event = read_inner(&buffer).map_err(|e| at(e.into()))?;
+            self.ledger.open(EventOrigin::Compressed, &event.body);
             let step = self.transaction.step(&event).map_err(|e| at(e.into()))?;
             // The group counts only when the payload is read to its end and as long as it claims.
             match step.ends() {
                 Ends::Group(step) => end = Some(step),
                 Ends::Nothing(step) => self.step(&event, step, now_ns, outbox)?,
             }
+            self.ledger.close(buffer.len(), true);
         }
+        self.ledger.open(EventOrigin::of(outer), &outer.body);
         self.transaction.leave_payload().map_err(|e| at(e.into()))?;
         if let Some(end) = end {
             self.step(outer, end, now_ns, outbox)?;
@@ -295,6 +314,9 @@ impl State {
         outbox: &mut dyn Outbox,
     ) -> Result<(), Error> {
         if self.reading()? == Reading::Delivered {
+            if let Step::Rows(_) = step {
+                self.ledger.becomes(Entry::Delivered);
+            }
             self.pass_over(step);
             return Ok(());
         }
@@ -335,12 +357,13 @@ impl State {
             } => self.finish(commit.into()),
             // With full row metadata a statement cannot surprise: the next TABLE_MAP has the new shape.
             Step::Ddl { end: None, .. } => {}
-            Step::Savepoint(name) => self.holding.savepoint(name),
+            Step::Savepoint(name) => self.holding.savepoint(name, self.ledger.unfinished()),
             Step::RollbackTo(name) => {
-                if !self.holding.back_to(&name, outbox)? {
+                let Some(unfinished) = self.holding.back_to(&name, outbox)? else {
                     let place = self.transaction.place(Some(event));
                     return Err(Error::at(place, Cause::UnknownSavepoint));
-                }
+                };
+                self.ledger.back_to(unfinished);
             }
             Step::Commit(commit) => {
                 let held = self.holding.take();
@@ -372,7 +395,12 @@ impl State {
     ) -> Result<(), Error> {
         let plan = match self.catalog.table(rows.table_id) {
             Some(Table::Captured(plan)) => Arc::clone(plan),
-            Some(Table::Filtered(layouts)) => {
+            Some(Table::Filtered(rule, layouts)) => {
+                self.ledger.becomes(match rule {
+                    Filter::NotIncluded => Entry::NotIncluded,
+                    Filter::Excluded => Entry::Excluded,
+                    Filter::BuiltIn => Entry::BuiltIn,
+                });
                 if self.count_all_rows {
                     let count = image::count_rows(rows, layouts);
                     let count = count.map_err(|e| unfit(rows.table_id.to_string(), e))?;
@@ -381,7 +409,10 @@ impl State {
                 return Ok(());
             }
             // The server ends a statement that touched no row with an empty event for no table.
-            None if rows.images.is_empty() => return Ok(()),
+            None if rows.images.is_empty() => {
+                self.ledger.becomes(Entry::NoRows);
+                return Ok(());
+            }
             None => return Err(unfit(rows.table_id.to_string(), ImageError::NoTableMap)),
         };
         let sparse = image::check(rows, plan.columns.len(), self.bounds.row_image);

@@ -274,7 +274,7 @@ fn tables(entries: &[String], key: &str, context: &mut Context) -> Vec<Regex> {
 }
 
 /// An entry of a list of tables, as Debezium reads it: the whole name in any letter case.
-fn table_pattern(entry: &str) -> Result<Regex, String> {
+pub(super) fn table_pattern(entry: &str) -> Result<Regex, String> {
     let literal = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-');
     if entry.chars().all(literal) {
         return Err("can never match, since it has no dot between database and table".to_owned());

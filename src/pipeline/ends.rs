@@ -44,6 +44,7 @@ impl State {
     }
 
     pub(super) fn drop_held(&mut self, outbox: &mut dyn Outbox) -> Result<(), Error> {
+        self.ledger.undone();
         let held = self.holding.take();
         Ok(self.holding.discard(held, outbox)?)
     }
@@ -60,6 +61,7 @@ impl State {
             0 => u64::from(event.header.timestamp) * 1_000_000,
             us => us,
         };
+        self.holding.counted(self.ledger.prepared());
         let before = self
             .holding
             .prepare(Prepared::clone(&prepared), since_us, outbox)?;
@@ -71,6 +73,7 @@ impl State {
                 let lost = Cause::LostXa(Box::new(before.prepared));
                 return Err(Error::at(place, lost));
             }
+            self.ledger.decided(before.held.counted, false);
             self.holding.discard(before.held, outbox)?;
         }
         if let Some(resume) = &mut self.resume {
@@ -97,6 +100,9 @@ impl State {
         }
         let xa = Some(Box::new(Xa::Decided(*xid)));
         let progress = Progress { commit: end, xa };
+        if let Some(waiting) = &waiting {
+            self.ledger.decided(waiting.held.counted, stands);
+        }
         match waiting {
             Some(waiting) if stands => return self.release(waiting.held, progress, outbox),
             Some(waiting) => self.holding.discard(waiting.held, outbox)?,
@@ -144,6 +150,7 @@ impl State {
     /// A group is read to its end, its records before this.
     pub(super) fn finish(&mut self, progress: Progress) {
         progress::read(&mut self.read, &progress.commit);
+        self.ledger.stands();
         self.counts.transactions += 1;
         if progress.commit.commit_us > 0 {
             self.counts.commit_us = progress.commit.commit_us;

@@ -20,8 +20,19 @@ pub const TABLES_MAX: usize = 16_384;
 pub enum Table {
     /// They become records.
     Captured(Arc<Plan>),
-    /// They are counted only: the layout of each column.
-    Filtered(Arc<Vec<Layout>>),
+    /// They are counted only: by which rule, and the layout of each column.
+    Filtered(Filter, Arc<Vec<Layout>>),
+}
+
+/// Why a table is not captured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Filter {
+    /// One of the server's own schemas.
+    BuiltIn,
+    /// No pattern of `include` matches.
+    NotIncluded,
+    /// A pattern of `exclude` matches.
+    Excluded,
 }
 
 /// Which tables are captured, and how their topics are named.
@@ -63,20 +74,27 @@ pub struct Catalog {
 
 /// Whether a table is captured by these lists; see [`Rules`].
 pub fn is_captured(include: &[Regex], exclude: &[Regex], database: &str, table: &str) -> bool {
+    filter(include, exclude, database, table).is_none()
+}
+
+fn filter(include: &[Regex], exclude: &[Regex], database: &str, table: &str) -> Option<Filter> {
     const BUILT_IN: [&str; 4] = ["mysql", "sys", "performance_schema", "information_schema"];
     if BUILT_IN.contains(&database) {
-        return false;
+        return Some(Filter::BuiltIn);
     }
     let name = format!("{database}.{table}");
-    let included = include.is_empty() || include.iter().any(|r| r.is_match(&name));
-    included && !exclude.iter().any(|r| r.is_match(&name))
+    if !include.is_empty() && !include.iter().any(|r| r.is_match(&name)) {
+        return Some(Filter::NotIncluded);
+    }
+    let excluded = exclude.iter().any(|r| r.is_match(&name));
+    excluded.then_some(Filter::Excluded)
 }
 
 impl Rules {
-    /// Whether a table's rows become records. The server's own schemas never do, as in Debezium
-    /// (`table.ignore.builtin`).
-    pub fn captures(&self, database: &str, table: &str) -> bool {
-        is_captured(&self.include, &self.exclude, database, table)
+    /// Whether a table's rows become records, `None`, or why not. Those of the server's own schemas never
+    /// do, as in Debezium (`table.ignore.builtin`).
+    pub fn filter(&self, database: &str, table: &str) -> Option<Filter> {
+        filter(&self.include, &self.exclude, database, table)
     }
 
     /// `prefix.database.table`; what Kafka does not allow in a name becomes `_`, and a name is cut at
@@ -134,15 +152,16 @@ impl Catalog {
     fn compile(&self, map: &TableMap<'_>) -> Result<Table, CatalogError> {
         let (database, table) = read_names(map.bytes)?;
         let shape = read(map.bytes)?;
-        if self.rules.captures(database, table) {
+        let Some(filter) = self.rules.filter(database, table) else {
             let topic = Arc::from(self.rules.topic(database, table));
             return Ok(Table::Captured(Arc::new(Plan::compile(&shape, topic)?)));
-        }
+        };
         let layouts: Option<Vec<Layout>> = shape.columns.iter().map(layout).collect();
         let unknown = || CatalogError::UnknownLayout {
             database: database.to_owned(),
             table: table.to_owned(),
         };
-        Ok(Table::Filtered(Arc::new(layouts.ok_or_else(unknown)?)))
+        let layouts = Arc::new(layouts.ok_or_else(unknown)?);
+        Ok(Table::Filtered(filter, layouts))
     }
 }

@@ -13,6 +13,7 @@ use tokio::sync::{mpsc as tokio_mpsc, oneshot};
 use crate::checkpoint::store::StoreError;
 use crate::config::Database;
 use crate::error::{Classify, Fault};
+use crate::ledger::Ledger;
 use crate::metrics::Meters;
 use crate::pipeline::error::{Cause, Error};
 use crate::pipeline::holding::folder::Folder;
@@ -119,6 +120,7 @@ impl StateThread {
             chunks: chunk_sender,
             meters: Arc::clone(meters),
             published: Counts::default(),
+            published_ledger: Ledger::default(),
             interval: database.checkpoint.interval,
             connection: 0,
             clock_offset_us: 0,
@@ -291,6 +293,7 @@ struct Worker {
     chunks: tokio_mpsc::UnboundedSender<Chunk>,
     meters: Arc<Meters>,
     published: Counts,
+    published_ledger: Ledger,
     interval: Duration,
     connection: u64,
     clock_offset_us: i64,
@@ -475,6 +478,9 @@ impl Worker {
     /// One save at a time: a slow store is asked again when it has answered.
     fn tick(&mut self) -> Result<(), Error> {
         self.publish();
+        let ledger = self.state.ledger();
+        self.meters.publish_ledger(ledger, &self.published_ledger);
+        self.published_ledger.clone_from(ledger);
         if self.outbox.saving.is_some() {
             return Ok(());
         }
