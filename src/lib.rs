@@ -15,6 +15,8 @@ pub mod decode;
 pub mod encode;
 pub mod error;
 pub mod event;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod http;
 pub mod kafka;
 pub mod ledger;
