@@ -165,3 +165,67 @@ impl Catalog {
         Ok(Table::Filtered(filter, layouts))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `d.tNUMBER (id INT PRIMARY KEY)`, with full metadata.
+    fn map(number: u32) -> Vec<u8> {
+        let name = format!("t{number}");
+        let mut bytes = b"\x01d\0".to_vec();
+        bytes.push(u8::try_from(name.len()).unwrap());
+        bytes.extend_from_slice(name.as_bytes());
+        bytes.extend_from_slice(b"\0\x01\x03\x00\x00\x01\x01\x00\x04\x03\x02id\x08\x01\x00");
+        bytes
+    }
+
+    fn catalog() -> Catalog {
+        Catalog::new(Rules {
+            topic_prefix: "p".to_owned(),
+            include: vec![Regex::new("^d\\.t").unwrap()],
+            exclude: vec![Regex::new("^d\\.t7$").unwrap()],
+        })
+    }
+
+    /// Tables are created and dropped, each with an id of its own: what is kept of them has a limit, and what was
+    /// forgotten comes back with its TABLE_MAP.
+    #[test]
+    fn f53_a_storm_of_tables_keeps_a_bounded_number_of_shapes() {
+        let mut catalog = catalog();
+        let mut most = 0;
+        for number in 0..100_000 {
+            let bytes = map(number);
+            let map = TableMap {
+                table_id: u64::from(number),
+                bytes: &bytes,
+            };
+            catalog.table_map(&map).unwrap();
+            most = most.max(catalog.tables.len());
+            assert!(catalog.table(map.table_id).is_some());
+        }
+        assert_eq!(most, TABLES_MAX);
+        // An id that means another table now.
+        let bytes = map(5);
+        let reused = TableMap {
+            table_id: 99_999,
+            bytes: &bytes,
+        };
+        catalog.table_map(&reused).unwrap();
+        let Some(Table::Captured(plan)) = catalog.table(99_999) else {
+            panic!()
+        };
+        assert_eq!(plan.name(), "d.t5");
+        catalog.clear();
+        assert!(catalog.table(99_999).is_none());
+    }
+
+    #[test]
+    fn a_filter_is_told_by_its_rule() {
+        let rules = catalog().rules;
+        assert_eq!(rules.filter("d", "t1"), None);
+        assert_eq!(rules.filter("d", "t7"), Some(Filter::Excluded));
+        assert_eq!(rules.filter("e", "t1"), Some(Filter::NotIncluded));
+        assert_eq!(rules.filter("mysql", "user"), Some(Filter::BuiltIn));
+    }
+}

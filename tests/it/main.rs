@@ -1,6 +1,8 @@
 //! The single integration binary: one module a topic.
 
 #[cfg(test)]
+mod binlogs;
+#[cfg(test)]
 mod check;
 #[cfg(test)]
 mod coverage;
@@ -9,7 +11,11 @@ mod delivery;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod golden;
+#[cfg(test)]
+mod groups;
 #[cfg(test)]
 mod rows;
 #[cfg(test)]
