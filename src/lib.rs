@@ -23,4 +23,5 @@ pub mod position;
 pub mod schema;
 pub mod sink;
 pub mod source;
+pub mod sql;
 pub mod text;

@@ -24,7 +24,9 @@ const STAGES: &[(&str, &[&str])] = &[
 ];
 
 /// What every stage may import.
-const COMMON: &[&str] = &["error", "event", "position", "config", "cursor", "text"];
+const COMMON: &[&str] = &[
+    "error", "event", "position", "config", "cursor", "text", "sql",
+];
 
 /// Words that have no place in `src`, with the files that may have them all the same.
 const BANNED: &[(&str, &[&str])] = &[
