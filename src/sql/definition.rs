@@ -198,6 +198,68 @@ pub enum LobSize {
     Long,
 }
 
+impl ColumnType {
+    /// The size of a TEXT or BLOB.
+    pub(super) fn lob_size(&self) -> Option<LobSize> {
+        if let ColumnType::Text(size) = self {
+            Some(*size)
+        } else if let ColumnType::Blob(size) = self {
+            Some(*size)
+        } else {
+            None
+        }
+    }
+
+    /// TEXT, BLOB and others whose default can only be an expression.
+    pub fn has_no_literal(&self) -> bool {
+        match self {
+            ColumnType::Text(_)
+            | ColumnType::Blob(_)
+            | ColumnType::Json
+            | ColumnType::Geometry { .. }
+            | ColumnType::Vector(_) => true,
+            ColumnType::Integer { .. }
+            | ColumnType::Decimal { .. }
+            | ColumnType::Float { .. }
+            | ColumnType::Double { .. }
+            | ColumnType::Bit(_)
+            | ColumnType::Year
+            | ColumnType::Date
+            | ColumnType::Time(_)
+            | ColumnType::DateTime(_)
+            | ColumnType::Timestamp(_)
+            | ColumnType::Char(_)
+            | ColumnType::VarChar(_)
+            | ColumnType::Binary(_)
+            | ColumnType::VarBinary(_)
+            | ColumnType::Enum(_)
+            | ColumnType::Set(_) => false,
+        }
+    }
+}
+
+impl LobSize {
+    /// The smallest that holds so many bytes.
+    pub(super) fn holding(bytes: u64) -> LobSize {
+        match bytes {
+            0..=0xff => LobSize::Tiny,
+            0x100..=0xffff => LobSize::Normal,
+            0x1_0000..=0xff_ffff => LobSize::Medium,
+            0x100_0000.. => LobSize::Long,
+        }
+    }
+
+    /// Bytes of the longest value.
+    pub(super) fn bytes_max(self) -> u64 {
+        match self {
+            LobSize::Tiny => 0xff,
+            LobSize::Normal => 0xffff,
+            LobSize::Medium => 0xff_ffff,
+            LobSize::Long => 0xffff_ffff,
+        }
+    }
+}
+
 /// Subtypes of GEOMETRY.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shape {
@@ -300,5 +362,13 @@ impl Key {
 
 /// Whether two names of columns or keys are the same to the server.
 pub fn same(a: &str, b: &str) -> bool {
-    a == b || (a.to_lowercase() == b.to_lowercase())
+    if a.is_ascii() && b.is_ascii() {
+        return a.eq_ignore_ascii_case(b);
+    }
+    let folded = |name: &'_ str| {
+        name.chars()
+            .flat_map(char::to_lowercase)
+            .collect::<Vec<_>>()
+    };
+    a == b || folded(a) == folded(b)
 }

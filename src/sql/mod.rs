@@ -6,8 +6,20 @@
 //! text, and recurses nowhere. What it does not understand it says so, with the tables that may be concerned.
 
 pub mod alter;
+pub mod apply;
 pub mod collation;
+pub mod column;
+mod control;
+mod ddl;
+mod default;
 pub mod definition;
+mod dml;
+pub mod keys;
+mod parser;
+mod print;
 pub mod statement;
 pub mod stored;
+mod table;
+mod temporal;
 pub mod token;
+mod types;

@@ -5,8 +5,14 @@
 
 use crate::sql::alter::Alter;
 use crate::sql::collation::Collation;
+use crate::sql::control::control;
+use crate::sql::ddl::ddl;
 use crate::sql::definition::{Definition, Name};
+use crate::sql::dml;
+use crate::sql::parser::Parser;
+use crate::sql::table::shown_table;
 use crate::sql::token::Modes;
+use crate::text::charset::Charset;
 
 /// What the meaning of a statement depends on beside its text. All of it is in the QUERY event's status variables,
 /// but for the databases' collations, which DDL defines, and `lower_case_table_names`, which never changes.
@@ -25,6 +31,27 @@ pub struct Context<'a> {
     pub server_collation: Option<Collation>,
     /// The default collation of a database, where it is known.
     pub database_collation: &'a dyn Fn(&str) -> Option<Collation>,
+}
+
+impl Context<'_> {
+    /// A table's name, folded as the server folds it.
+    pub fn fold(&self, database: String, table: String) -> Name {
+        match self.lower_case_names {
+            true => Name {
+                database: database.to_lowercase(),
+                table: table.to_lowercase(),
+            },
+            false => Name { database, table },
+        }
+    }
+
+    /// The collation that a character set has where none is named.
+    pub fn default_collation(&self, charset: Charset) -> Option<Collation> {
+        if charset == Charset::Utf8mb4 {
+            return Collation::new(self.utf8mb4_collation);
+        }
+        Collation::default_of(charset.name())
+    }
 }
 
 /// What a statement does.
@@ -157,8 +184,69 @@ pub enum Change {
 
 /// What a statement does.
 pub fn parse(text: &str, context: &Context<'_>) -> Statement {
-    let _ = (text, context);
-    Statement::Unparsed { tables: None }
+    // Most statements of a binlog are this one.
+    if text == "BEGIN" {
+        return Statement::Begin;
+    }
+    let mut parser = Parser::new(text, context);
+    // MariaDB: settings for one statement.
+    if parser.eat_all(&["SET", "STATEMENT"]) && parser.skip_until(|p| p.is("FOR")) == Ok(true) {
+        parser.advance();
+    }
+    if let Some(found) = control(&mut parser) {
+        return found.unwrap_or(Statement::Unparsed { tables: None });
+    }
+    if let Some(tables) = dml::tables(&mut parser) {
+        return Statement::Dml { tables };
+    }
+    match ddl(&mut parser) {
+        Some(statement) => statement,
+        None if parser.is_end() || is_other(&parser) => Statement::Other,
+        None => Statement::Unparsed { tables: None },
+    }
+}
+
+/// Whether it is a statement of administration, by its first word.
+fn is_other(parser: &Parser<'_>) -> bool {
+    const WORDS: [&str; 36] = [
+        "ANALYZE",
+        "BINLOG",
+        "CACHE",
+        "CHANGE",
+        "CHECK",
+        "CHECKSUM",
+        "CLONE",
+        "DEALLOCATE",
+        "DESC",
+        "DESCRIBE",
+        "EXECUTE",
+        "EXPLAIN",
+        "FLUSH",
+        "GRANT",
+        "HANDLER",
+        "HELP",
+        "IMPORT",
+        "INSTALL",
+        "KILL",
+        "LOCK",
+        "OPTIMIZE",
+        "PREPARE",
+        "PURGE",
+        "REPAIR",
+        "RESET",
+        "RESTART",
+        "REVOKE",
+        "SET",
+        "SHOW",
+        "SHUTDOWN",
+        "SIGNAL",
+        "STOP",
+        "UNINSTALL",
+        "UNLOCK",
+        "USE",
+        "XA",
+    ];
+    parser.is_any(&WORDS)
 }
 
 /// The answer of SHOW CREATE TABLE is not understood.
@@ -176,7 +264,20 @@ impl Definition {
         text: &str,
         context: &Context<'_>,
     ) -> Result<Definition, NotUnderstood> {
-        let _ = (text, context);
-        Err(NotUnderstood)
+        // Whatever its modes, the server escapes with backslashes. It says NULL of every column that allows it, and DEFAULT of every one that has one.
+        let context = &Context {
+            modes: Modes {
+                no_backslash_escapes: false,
+                ..context.modes
+            },
+            explicit_timestamps: true,
+            server_collation: None,
+            ..*context
+        };
+        let mut parser = Parser::new(text, context);
+        match parser.eat_all(&["CREATE", "TABLE"]) {
+            true => shown_table(&mut parser),
+            false => Err(NotUnderstood),
+        }
     }
 }

@@ -5,6 +5,8 @@ mod check;
 #[cfg(test)]
 mod coverage;
 #[cfg(test)]
+mod ddl;
+#[cfg(test)]
 mod delivery;
 #[cfg(test)]
 mod faults;
