@@ -43,7 +43,7 @@ async fn server(database: &Database) -> Vec<Problem> {
         Ok(conn) => conn,
         Err(error) => return vec![(format!("mysql: {error}"), owned(&error))],
     };
-    let looked = match preflight::inspect(&mut conn).await {
+    let looked = match preflight::inspect(&mut conn, database.mysql.row_image).await {
         Ok(_) => coverage::check(&mut conn, &database.capture).await,
         Err(error) => Err(error),
     };

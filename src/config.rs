@@ -74,6 +74,8 @@ pub struct Database {
     pub sink: Sink,
     /// Where the position is kept.
     pub checkpoint: Checkpoint,
+    /// Where groups wait.
+    pub spool: Spool,
 }
 
 /// Where to begin when no position is stored.
@@ -110,10 +112,30 @@ pub struct Mysql {
     pub event_bytes_max: usize,
     /// Bytes that one compressed transaction may inflate to.
     pub transaction_bytes_max: u64,
-    /// Bytes held in memory for groups that must wait for their commit.
-    pub held_bytes_max: usize,
+    /// What to do about rows that are not logged in full.
+    pub row_image: RowImage,
     /// Encryption of the connection.
     pub tls: Tls,
+}
+
+/// Which row images are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RowImage {
+    /// With all columns.
+    Full,
+    /// With those that the server logged.
+    Any,
+}
+
+/// `[spool]`: where groups wait that must wait for their end.
+#[derive(Clone, Debug)]
+pub struct Spool {
+    /// Folder.
+    pub path: PathBuf,
+    /// Bytes in memory, before the folder is used.
+    pub memory_bytes_max: usize,
+    /// Bytes in the folder.
+    pub bytes_max: u64,
 }
 
 /// `[mysql.tls]`.
@@ -161,10 +183,12 @@ pub struct Capture {
 }
 
 /// `[records]`.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Records {
     /// A record with a null value after each delete.
     pub tombstones: bool,
+    /// What stands for a text that the log does not hold.
+    pub unavailable_value: String,
     /// Debezium's context headers on each record (`extended.headers.enabled`).
     pub headers_context: bool,
     /// The change id as header `__remora.id`.

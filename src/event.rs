@@ -192,6 +192,8 @@ pub struct Rows<'a> {
     pub present: &'a [u8],
     /// The same for the after image of an update; equal to `present` otherwise.
     pub present_after: &'a [u8],
+    /// The after images may hold changes of JSON documents instead of documents (PARTIAL_UPDATE_ROWS).
+    pub partial: bool,
     /// The images, one after the other.
     pub images: &'a [u8],
 }

@@ -116,6 +116,14 @@ pub struct Meters {
     pub position_file: IntGauge,
     /// Offset in that file.
     pub position_offset: IntGauge,
+    /// XA transactions that are prepared and not decided.
+    pub xa_prepared: IntGauge,
+    /// Seconds since the oldest of them was prepared.
+    pub xa_oldest_seconds: Gauge,
+    /// Bytes in memory of groups that wait for their end.
+    pub spool_memory_bytes: IntGauge,
+    /// Bytes on the disk of the same.
+    pub spool_disk_bytes: IntGauge,
     states: Vec<(Phase, IntGauge)>,
     status: Mutex<Status>,
 }
@@ -136,7 +144,46 @@ struct Families {
     batches_in_flight: IntGaugeVec,
     position_file: IntGaugeVec,
     position_offset: IntGaugeVec,
+    waiting: Waiting,
     state: IntGaugeVec,
+}
+
+/// Of transactions that wait for their end.
+struct Waiting {
+    prepared: IntGaugeVec,
+    oldest: GaugeVec,
+    memory: IntGaugeVec,
+    disk: IntGaugeVec,
+}
+
+impl Waiting {
+    fn register(registry: &Registry) -> Result<Waiting, prometheus::Error> {
+        const D: &[&str] = &["database"];
+        let gauge = |name: &str, help: &str| {
+            let family = IntGaugeVec::new(Opts::new(name, help), D)?;
+            registry.register(Box::new(family.clone()))?;
+            Ok::<_, prometheus::Error>(family)
+        };
+        let help =
+            "Seconds since the oldest XA transaction that is prepared and not decided was prepared";
+        let oldest = GaugeVec::new(Opts::new("remora_xa_oldest_seconds", help), D)?;
+        registry.register(Box::new(oldest.clone()))?;
+        Ok(Waiting {
+            prepared: gauge(
+                "remora_xa_prepared",
+                "XA transactions that are prepared and not decided",
+            )?,
+            oldest,
+            memory: gauge(
+                "remora_spool_memory_bytes",
+                "Bytes in memory of transactions that wait for their end",
+            )?,
+            disk: gauge(
+                "remora_spool_disk_bytes",
+                "Bytes on the disk of transactions that wait for their end",
+            )?,
+        })
+    }
 }
 
 impl Metrics {
@@ -225,6 +272,7 @@ impl Families {
         registry.register(Box::new(lag.clone()))?;
         Ok(Families {
             lag,
+            waiting: Waiting::register(registry)?,
             rows: counter(
                 "remora_rows_total",
                 "Rows that became records",
@@ -302,6 +350,10 @@ impl Families {
             batches_in_flight: self.batches_in_flight.with_label_values(name),
             position_file: self.position_file.with_label_values(name),
             position_offset: self.position_offset.with_label_values(name),
+            xa_prepared: self.waiting.prepared.with_label_values(name),
+            xa_oldest_seconds: self.waiting.oldest.with_label_values(name),
+            spool_memory_bytes: self.waiting.memory.with_label_values(name),
+            spool_disk_bytes: self.waiting.disk.with_label_values(name),
             states: Phase::ALL.map(state).into(),
             status: Mutex::default(),
         }

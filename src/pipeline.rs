@@ -4,18 +4,27 @@
 //! [`Outbox`]. It is pure: no IO, no clock, no await, so that a test can stop it at any step. `run`
 //! beside it connects a state to a server, a sink and a store.
 
+mod ends;
 pub mod error;
+pub mod holding;
 pub mod preflight;
+pub mod progress;
+pub mod resume;
 pub mod run;
 
 use std::sync::Arc;
 
 use crate::checkpoint::window::Window;
+use crate::config::RowImage;
 use crate::cursor::Cursor;
 use crate::decode::image::{self, ImageError};
 use crate::encode::envelope::{Encoder, Origin, RowNumber, Style};
 use crate::event::{Body, Event, Operation, Payload, Rows};
 use crate::pipeline::error::{Cause, Error};
+use crate::pipeline::holding::Holding;
+use crate::pipeline::holding::folder::Folder;
+use crate::pipeline::progress::Progress;
+use crate::pipeline::resume::{Reading, Resume};
 use crate::position::Position;
 use crate::schema::catalog::{Catalog, Rules, Table};
 use crate::schema::plan::Plan;
@@ -23,7 +32,7 @@ use crate::sink::batch::{Batch, BatchSeq};
 use crate::source::binlog::{Decoder, EventError, read_inner};
 use crate::source::chunk::Chunk;
 use crate::source::payload::{Inflater, Limits};
-use crate::source::transaction::{Commit, Step, Transaction};
+use crate::source::transaction::{Ends, Step, Transaction};
 
 /// Bytes of records from which on a batch goes out.
 pub const BATCH_BYTES: usize = 256 << 10;
@@ -59,6 +68,11 @@ pub trait Outbox {
     /// # Errors
     /// As for `send`.
     fn store(&mut self, position: &Position) -> Result<(), Error>;
+
+    /// Where groups wait that have no place in memory; by default nowhere.
+    fn disk(&mut self) -> Option<&mut Folder> {
+        None
+    }
 }
 
 /// What was read and written since the start.
@@ -87,8 +101,10 @@ pub struct Counts {
 pub struct Bounds {
     /// Of compressed groups.
     pub payload: Limits,
-    /// Bytes of records held for groups that must wait for their end.
-    pub held_bytes_max: usize,
+    /// Bytes of records in memory for groups that must wait for their end.
+    pub memory_bytes_max: usize,
+    /// Which row images are read.
+    pub row_image: RowImage,
 }
 
 /// One database between its source and its sink.
@@ -100,11 +116,12 @@ pub struct State {
     encoder: Encoder,
     count_all_rows: bool,
     batch: Batch,
-    held: Batch,
+    holding: Holding,
+    resume: Option<Resume>,
     inflated: Vec<u8>,
     sent: u64,
-    commits: Vec<Commit>,
-    window: Window<Commit>,
+    commits: Vec<Progress>,
+    window: Window<Progress>,
     read: Position,
     delivered: Position,
     moved: bool,
@@ -114,27 +131,31 @@ pub struct State {
 impl State {
     /// For a database that has been delivered up to `position`.
     pub fn new(position: Position, rules: Rules, style: Style, bounds: Bounds) -> State {
+        let (from, resume) = Resume::from(&position);
+        let gtids = position.gtids.clone();
         State {
             bounds,
             decoder: Decoder::new(),
-            transaction: Transaction::new(position.gtids.is_some(), &position.end),
+            transaction: Transaction::new(gtids.is_some(), &from),
             catalog: Catalog::new(rules),
             count_all_rows: style.ids,
             encoder: Encoder::new(style),
             batch: Batch::default(),
-            held: Batch::default(),
+            holding: Holding::new(bounds.memory_bytes_max),
+            resume,
             inflated: Vec::new(),
             sent: 0,
             commits: Vec::new(),
             window: Window::default(),
-            read: position.clone(),
+            read: Position::new(gtids, from),
             delivered: position,
             moved: false,
             counts: Counts::default(),
         }
     }
 
-    /// The end of the last group that was read: where the next dump begins.
+    /// The end of the last group that was read: where the next dump begins. What is prepared up to there
+    /// waits here, and counts as read.
     pub fn read_up_to(&self) -> &Position {
         &self.read
     }
@@ -154,7 +175,7 @@ impl State {
     pub fn oldest_commit_us(&self) -> Option<u64> {
         let of_open = || self.transaction.open().map(|open| open.commit_us);
         let on_its_way = !self.window.is_empty();
-        let oldest = self.window.oldest().map(|commit| commit.commit_us);
+        let oldest = self.window.oldest().map(|end| end.commit.commit_us);
         oldest
             .or_else(|| of_open().filter(|_| on_its_way))
             .filter(|us| *us > 0)
@@ -163,6 +184,11 @@ impl State {
     /// Batches that are not acknowledged.
     pub fn in_flight(&self) -> usize {
         self.window.len()
+    }
+
+    /// The groups that wait for their end.
+    pub fn holding(&self) -> &Holding {
+        &self.holding
     }
 
     /// What was read and written since the start.
@@ -177,7 +203,7 @@ impl State {
     /// new dump may only follow [`Input::Connected`].
     pub fn handle(&mut self, input: Input<'_>, outbox: &mut dyn Outbox) -> Result<(), Error> {
         match input {
-            Input::Connected => self.connected(),
+            Input::Connected => self.connected(outbox)?,
             Input::Events { chunk, now_ns } => {
                 let result = chunk
                     .iter()
@@ -188,7 +214,8 @@ impl State {
             }
             Input::Acked(seq) => {
                 let delivered = &mut self.delivered;
-                self.window.acked(seq, |commit| apply(delivered, &commit))?;
+                self.window
+                    .acked(seq, |end| progress::deliver(delivered, &end))?;
                 self.moved = true;
             }
             Input::Tick => {
@@ -202,11 +229,11 @@ impl State {
     }
 
     /// Rows of a group that was not read to its end come again.
-    fn connected(&mut self) {
+    fn connected(&mut self, outbox: &mut dyn Outbox) -> Result<(), Error> {
         self.decoder = Decoder::new();
         self.transaction = Transaction::new(self.read.gtids.is_some(), &self.read.end);
         self.catalog.clear();
-        self.held.clear();
+        self.drop_held(outbox)
     }
 
     fn event(&mut self, bytes: &[u8], now_ns: u64, outbox: &mut dyn Outbox) -> Result<(), Error> {
@@ -245,12 +272,9 @@ impl State {
             let event = read_inner(&buffer).map_err(|e| at(e.into()))?;
             let step = self.transaction.step(&event).map_err(|e| at(e.into()))?;
             // The group counts only when the payload is read to its end and as long as it claims.
-            if let Step::Commit(commit) = &step {
-                end = Some(Step::Commit(commit.clone()));
-            } else if let Step::Rollback(commit) = &step {
-                end = Some(Step::Rollback(commit.clone()));
-            } else {
-                self.step(&event, step, now_ns, outbox)?;
+            match step.ends() {
+                Ends::Group(step) => end = Some(step),
+                Ends::Nothing(step) => self.step(&event, step, now_ns, outbox)?,
             }
         }
         self.transaction.leave_payload().map_err(|e| at(e.into()))?;
@@ -270,13 +294,23 @@ impl State {
         now_ns: u64,
         outbox: &mut dyn Outbox,
     ) -> Result<(), Error> {
+        if self.reading()? == Reading::Delivered {
+            self.pass_over(step);
+            return Ok(());
+        }
         match step {
             Step::Idle => {
                 if let Body::Ignored(_) = event.body {
                     self.counts.ignored += 1;
                 }
             }
-            Step::NewFile => self.catalog.clear(),
+            Step::NewFile => {
+                self.catalog.clear();
+                // What a server had not finished when it died never happened.
+                if self.transaction.open().is_none() && !self.holding.is_clean() {
+                    self.drop_held(outbox)?;
+                }
+            }
             Step::TableMap(map) => {
                 let result = self.catalog.table_map(&map);
                 result.map_err(|e| Error::at(self.transaction.place(Some(event)), e))?;
@@ -298,22 +332,27 @@ impl State {
             }
             Step::Ddl {
                 end: Some(commit), ..
-            } => self.commit(commit),
+            } => self.finish(commit.into()),
             // With full row metadata a statement cannot surprise: the next TABLE_MAP has the new shape.
             Step::Ddl { end: None, .. } => {}
-            Step::Commit(commit) => {
-                if !self.held.records.is_empty() {
-                    self.flush(outbox)?;
-                    self.commit(commit);
-                    let held = std::mem::take(&mut self.held);
-                    self.held = self.send(held, outbox)?;
-                    return Ok(());
+            Step::Savepoint(name) => self.holding.savepoint(name),
+            Step::RollbackTo(name) => {
+                if !self.holding.back_to(&name, outbox)? {
+                    let place = self.transaction.place(Some(event));
+                    return Err(Error::at(place, Cause::UnknownSavepoint));
                 }
-                self.commit(commit);
+            }
+            Step::Commit(commit) => {
+                let held = self.holding.take();
+                self.release(held, commit.into(), outbox)?;
             }
             Step::Rollback(commit) => {
-                self.held.clear();
-                self.commit(commit);
+                self.drop_held(outbox)?;
+                self.finish(commit.into());
+            }
+            Step::Prepared { prepared, end } => self.prepared(event, prepared, end, outbox)?,
+            Step::Decided { xid, stands, end } => {
+                self.decided(event, (xid, stands), end, outbox)?
             }
             Step::Payload(_) => {
                 let place = self.transaction.place(Some(event));
@@ -345,7 +384,9 @@ impl State {
             None if rows.images.is_empty() => return Ok(()),
             None => return Err(unfit(rows.table_id.to_string(), ImageError::NoTableMap)),
         };
-        image::check(rows, plan.columns.len()).map_err(|e| unfit(plan.name(), e))?;
+        let sparse = image::check(rows, plan.columns.len(), self.bounds.row_image);
+        let sparse = sparse.map_err(|e| unfit(plan.name(), e))?;
+        self.encoder.set_images(sparse.as_ref());
         let waits = self.begin_rows(event, (&plan, rows.operation), now_ns);
         let mut cursor = Cursor::new(rows.images);
         let mut in_event = 0;
@@ -354,10 +395,9 @@ impl State {
                 in_event,
                 in_group: self.transaction.rows(),
             };
-            let batch = if waits {
-                &mut self.held
-            } else {
-                &mut self.batch
+            let batch = match waits {
+                true => self.holding.batch(),
+                false => &mut self.batch,
             };
             self.encoder
                 .row(batch, &plan, &mut cursor, number)
@@ -367,15 +407,15 @@ impl State {
                 })?;
             self.transaction.count_rows(1);
             in_event += 1;
-            if self.batch.bytes.len() >= BATCH_BYTES {
+            if waits {
+                self.holding.grown(outbox)?;
+            } else if self.batch.bytes.len() >= BATCH_BYTES {
                 self.flush(outbox)?;
             }
-            if self.held.bytes.len() > self.bounds.held_bytes_max {
-                return Err(Cause::Held {
-                    limit: self.bounds.held_bytes_max,
-                }
-                .into());
-            }
+        }
+        if waits {
+            self.holding.count(rows.operation, u64::from(in_event));
+            return Ok(());
         }
         let count = &mut self.counts.rows;
         let [inserted, updated, deleted] = count;
@@ -417,15 +457,6 @@ impl State {
         open.waits
     }
 
-    fn commit(&mut self, commit: Commit) {
-        apply(&mut self.read, &commit);
-        self.counts.transactions += 1;
-        if commit.commit_us > 0 {
-            self.counts.commit_us = commit.commit_us;
-        }
-        self.commits.push(commit);
-    }
-
     /// Sends what is gathered. Commits without records wait for the records sent before them.
     fn flush(&mut self, outbox: &mut dyn Outbox) -> Result<(), Error> {
         if !self.batch.records.is_empty() {
@@ -436,7 +467,8 @@ impl State {
             let seq = BatchSeq(self.sent);
             self.window.sent(seq, self.commits.drain(..))?;
             let delivered = &mut self.delivered;
-            self.window.acked(seq, |commit| apply(delivered, &commit))?;
+            self.window
+                .acked(seq, |end| progress::deliver(delivered, &end))?;
             self.moved = true;
         }
         Ok(())
@@ -453,16 +485,6 @@ impl State {
         empty.bytes.shrink_to(4 * BATCH_BYTES);
         Ok(empty)
     }
-}
-
-fn apply(position: &mut Position, commit: &Commit) {
-    if let (Some(gtids), Some(gtid)) = (&mut position.gtids, commit.gtid) {
-        gtids.insert(gtid);
-    }
-    if *position.end.file != *commit.file {
-        position.end.file = commit.file.to_string();
-    }
-    position.end.offset = commit.offset;
 }
 
 fn unfit(table: String, source: ImageError) -> Error {

@@ -9,6 +9,7 @@ use std::str::FromStr;
 use uuid::Uuid;
 
 use crate::cursor::{Cursor, Short};
+use crate::xa::Prepared;
 
 /// The optional part between UUID and number (MySQL 8.3+): up to 32 of `a-z0-9_`, lower-case.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -382,6 +383,18 @@ pub struct FilePosition {
     pub offset: u64,
 }
 
+impl FilePosition {
+    /// Whether it comes before another of the same server. Files are compared by their number, which grows
+    /// from six digits to more.
+    pub fn is_before(&self, other: &FilePosition) -> bool {
+        let number = |file: &str| -> u64 {
+            let suffix = file.rsplit('.').next();
+            suffix.and_then(|digits| digits.parse().ok()).unwrap_or(0)
+        };
+        (number(&self.file), self.offset) < (number(&other.file), other.offset)
+    }
+}
+
 impl fmt::Display for FilePosition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.file, self.offset)
@@ -395,6 +408,21 @@ pub struct Position {
     pub gtids: Option<GtidSet>,
     /// End of the last group: the way back without GTIDs, a help for people with them.
     pub end: FilePosition,
+    /// XA transactions that are prepared and neither committed nor rolled back up to here: their rows are
+    /// not delivered, and their GTIDs are not in `gtids`.
+    pub prepared: Vec<Prepared>,
+}
+
+impl Position {
+    /// Between two groups, nothing prepared.
+    pub fn new(gtids: Option<GtidSet>, end: FilePosition) -> Position {
+        let prepared = Vec::new();
+        Position {
+            gtids,
+            end,
+            prepared,
+        }
+    }
 }
 
 /// Where something stands in the stream, for errors and logs.

@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::error::{Classify, Fault};
-use crate::position::{BadGtid, FilePosition, GtidSet, Position};
+use crate::position::{BadGtid, FilePosition, Gtid, GtidSet, Position};
+use crate::xa::{BadXid, Prepared};
 
 /// The version that this code writes.
 pub const VERSION: u32 = 1;
@@ -60,6 +61,9 @@ pub enum RecordError {
     /// Its GTID set is none.
     #[error("the stored position cannot be read: {0}")]
     Gtids(#[from] BadGtid),
+    /// The id of an XA transaction is none.
+    #[error("the stored position cannot be read: {0}")]
+    Xid(#[from] BadXid),
 }
 
 impl Classify for RecordError {
@@ -71,7 +75,10 @@ impl Classify for RecordError {
         Some(Cow::Borrowed(match self {
             RecordError::Version { .. } => "run the release that wrote it, or a later one",
             RecordError::Foreign { .. } => "give each topic_prefix a checkpoint of its own",
-            RecordError::Malformed(_) | RecordError::Checksum { .. } | RecordError::Gtids(_) => {
+            RecordError::Malformed(_)
+            | RecordError::Checksum { .. }
+            | RecordError::Gtids(_)
+            | RecordError::Xid(_) => {
                 "restore the record from a copy, or remove it and set `start`: what lies between is then \
                  missing from the topics"
             }
@@ -136,6 +143,32 @@ struct PreparedXa {
     offset: u64,
 }
 
+impl From<&Prepared> for PreparedXa {
+    fn from(prepared: &Prepared) -> PreparedXa {
+        PreparedXa {
+            xid: prepared.xid.to_string(),
+            gtid: prepared.gtid.map(|gtid| gtid.to_string()),
+            file: prepared.start.file.clone(),
+            offset: prepared.start.offset,
+        }
+    }
+}
+
+impl TryFrom<PreparedXa> for Prepared {
+    type Error = RecordError;
+
+    fn try_from(wire: PreparedXa) -> Result<Prepared, RecordError> {
+        Ok(Prepared {
+            xid: wire.xid.parse()?,
+            gtid: wire.gtid.as_deref().map(Gtid::from_str).transpose()?,
+            start: FilePosition {
+                file: wire.file,
+                offset: wire.offset,
+            },
+        })
+    }
+}
+
 /// Writes a record.
 pub fn encode(topic_prefix: &str, checkpoint: &Checkpoint) -> Vec<u8> {
     let position = &checkpoint.position;
@@ -148,6 +181,7 @@ pub fn encode(topic_prefix: &str, checkpoint: &Checkpoint) -> Vec<u8> {
         gtids: position.gtids.as_ref().map(GtidSet::to_string),
         file: position.end.file.clone(),
         offset: position.end.offset,
+        prepared: position.prepared.iter().map(PreparedXa::from).collect(),
         ..Wire::default()
     };
     // Strings and numbers only: these cannot fail to be written.
@@ -176,7 +210,7 @@ pub fn decode(topic_prefix: &str, bytes: &[u8]) -> Result<Checkpoint, RecordErro
     }
     let wire: Wire = serde_json::from_str(sealed.record.get()).map_err(RecordError::Malformed)?;
     // What this release never writes it must not pass over either.
-    let newer = wire.open.is_some() || !wire.prepared.is_empty() || wire.snapshot.is_some();
+    let newer = wire.open.is_some() || wire.snapshot.is_some();
     if wire.version > VERSION || newer {
         return Err(RecordError::Version {
             found: wire.version.max(VERSION + 1),
@@ -194,8 +228,14 @@ pub fn decode(topic_prefix: &str, bytes: &[u8]) -> Result<Checkpoint, RecordErro
         file: wire.file,
         offset: wire.offset,
     };
+    let prepared: Result<Vec<Prepared>, RecordError> =
+        wire.prepared.into_iter().map(Prepared::try_from).collect();
     Ok(Checkpoint {
-        position: Position { gtids, end },
+        position: Position {
+            gtids,
+            end,
+            prepared: prepared?,
+        },
         sequence: wire.sequence,
         epoch: wire.epoch,
         server_uuid: wire.server_uuid,
@@ -218,9 +258,19 @@ mod tests {
             file: "mysql-bin.000003".to_owned(),
             offset: 1 << 33,
         };
+        let prepared = |gtid: Option<&str>| Prepared {
+            xid: "X'6162',X'',1".parse().unwrap(),
+            gtid: gtid.map(|gtid| gtid.parse().unwrap()),
+            start: FilePosition {
+                file: "mysql-bin.000002".to_owned(),
+                offset: 4,
+            },
+        };
+        let gtid = Some("3e11fa47-71ca-11e1-9e33-c80aa9429562:6");
         let position = Position {
             gtids: Some(gtids),
             end,
+            prepared: vec![prepared(gtid), prepared(None)],
         };
         Checkpoint {
             position,

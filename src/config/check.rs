@@ -15,11 +15,11 @@ use tracing_subscriber::EnvFilter;
 use super::layer::Context;
 use super::raw::{
     RawCapture, RawCascades, RawCheckpoint, RawDaemon, RawDatabase, RawKafka, RawLogFormat,
-    RawMysql, RawSink, RawSinkType, RawStart, RawStore, RawTls, RawTlsMode,
+    RawMysql, RawRowImage, RawSink, RawSinkType, RawSpool, RawStart, RawStore, RawTls, RawTlsMode,
 };
 use super::{
     Capture, Checkpoint, CheckpointStore, Daemon, Database, Kafka, LogFormat, Mysql, Place,
-    Records, Sink, Start, Tls, TlsIdentity, TlsMode, librdkafka, secret,
+    Records, RowImage, Sink, Spool, Start, Tls, TlsIdentity, TlsMode, librdkafka, secret,
 };
 use crate::error::Secret;
 
@@ -70,10 +70,12 @@ pub(super) fn database(name: &str, raw: RawDatabase, context: &mut Context) -> D
         capture: capture(&raw.capture, context),
         records: Records {
             tombstones: raw.records.tombstones,
+            unavailable_value: unavailable_value(raw.records.unavailable_value, context),
             headers_context: raw.headers.context,
             headers_id: raw.headers.id,
         },
         checkpoint: checkpoint(name, raw.checkpoint, &sink, context),
+        spool: spool(name, raw.spool, context),
         sink,
         name: name.to_owned(),
         topic_prefix,
@@ -129,7 +131,10 @@ fn mysql(raw: RawMysql, topic_prefix: &str, context: &mut Context) -> Mysql {
         net_write_timeout: Duration::from_secs(raw.net_write_timeout_s),
         event_bytes_max: raw.event_bytes_max,
         transaction_bytes_max: raw.transaction_bytes_max,
-        held_bytes_max: raw.held_bytes_max,
+        row_image: match raw.row_image {
+            RawRowImage::Full => RowImage::Full,
+            RawRowImage::Any => RowImage::Any,
+        },
         tls,
     }
 }
@@ -391,6 +396,35 @@ fn checkpoint(name: &str, raw: RawCheckpoint, sink: &Sink, context: &mut Context
         store,
         interval: Duration::from_millis(raw.interval_ms),
     }
+}
+
+fn spool(name: &str, raw: RawSpool, context: &mut Context) -> Spool {
+    let path = raw.path.unwrap_or_else(|| format!("state/{name}.spool"));
+    Spool {
+        path: PathBuf::from(context.required("spool.path", Some(path))),
+        memory_bytes_max: raw.memory_bytes_max,
+        bytes_max: raw.bytes_max,
+    }
+}
+
+/// As Debezium reads it: `hex:` begins the bytes of the text in hexadecimal digits.
+fn unavailable_value(text: String, context: &mut Context) -> String {
+    let Some(digits) = text.strip_prefix("hex:") else {
+        return text;
+    };
+    let byte = |pair: &[u8]| {
+        let pair = std::str::from_utf8(pair).ok()?;
+        u8::from_str_radix(pair, 16).ok()
+    };
+    let bytes: Option<Vec<u8>> = digits.as_bytes().chunks(2).map(byte).collect();
+    let whole = bytes.filter(|_| digits.len().is_multiple_of(2));
+    let decoded = whole.and_then(|bytes| String::from_utf8(bytes).ok());
+    decoded.unwrap_or_else(|| {
+        let problem = "the digits behind \"hex:\" are no UTF-8 text";
+        let remedy = "write two hexadecimal digits for each byte, or the text itself";
+        context.report("records.unavailable_value", problem, remedy);
+        String::new()
+    })
 }
 
 #[cfg(test)]

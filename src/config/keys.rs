@@ -288,13 +288,10 @@ pub(super) static DATABASE: &[Key] = &[
         about: "What one compressed transaction may inflate to. It is inflated as a stream, so this guards time, not memory: raise it where `binlog_transaction_compression` meets larger transactions.",
     },
     Key {
-        path: "mysql.held_bytes_max",
-        kind: Kind::Bytes {
-            min: 1024,
-            max: 1 << 40,
-        },
-        unset: Unset::Is(r#""64MiB""#),
-        about: "Memory for transactions that must wait for their commit, as the server says that a part of them could be rolled back.",
+        path: "mysql.row_image",
+        kind: Kind::Word(&["full", "any"]),
+        unset: Unset::Is(r#""full""#),
+        about: "What to do about rows that are logged without all of their columns (`binlog_row_image` other than FULL, which any session may set): `full` stops the database there, `any` goes on with `records.unavailable_value` or null for what is not in the log.",
     },
     Key {
         path: "mysql.tls.mode",
@@ -349,6 +346,12 @@ pub(super) static DATABASE: &[Key] = &[
         kind: Kind::Bool,
         unset: Unset::Is("true"),
         about: "A record with a null value after each delete (`tombstones.on.delete`), so that compacted topics forget the key.",
+    },
+    Key {
+        path: "records.unavailable_value",
+        kind: Kind::Text,
+        unset: Unset::Is(r#""__debezium_unavailable_value""#),
+        about: "What stands for a text, or as bytes for a binary value, that the log does not hold (`unavailable.value.placeholder`); only with `mysql.row_image = \"any\"`.",
     },
     Key {
         path: "headers.context",
@@ -455,6 +458,33 @@ pub(super) static DATABASE: &[Key] = &[
         },
         unset: Unset::Is("500"),
         about: "Milliseconds between two writes of a position that moved. After a crash, what was sent since the last write is sent again.",
+    },
+    Key {
+        path: "spool.path",
+        kind: Kind::Text,
+        unset: Unset::Derived {
+            rule: "`state/NAME.spool`, NAME being the file's name without `.toml`",
+            example: r#""state/shop.spool""#,
+        },
+        about: "Folder for the records of transactions that must wait for their end: XA transactions until they are committed, and those of which the server says that a part could be rolled back. Made when it is needed, emptied at the end.",
+    },
+    Key {
+        path: "spool.memory_bytes_max",
+        kind: Kind::Bytes {
+            min: 1024,
+            max: 1 << 40,
+        },
+        unset: Unset::Is(r#""4MiB""#),
+        about: "How much of them waits in memory; the rest goes to the folder.",
+    },
+    Key {
+        path: "spool.bytes_max",
+        kind: Kind::Bytes {
+            min: 0,
+            max: 1 << 60,
+        },
+        unset: Unset::Is(r#""16GiB""#),
+        about: "What they may take in the folder; the database stops where that is not enough.",
     },
 ];
 

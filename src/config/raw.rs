@@ -54,6 +54,7 @@ pub(super) struct RawDatabase {
     pub(super) sink: RawSink,
     pub(super) kafka: RawKafka,
     pub(super) checkpoint: RawCheckpoint,
+    pub(super) spool: RawSpool,
 }
 
 #[derive(Clone, Copy, Deserialize)]
@@ -80,8 +81,25 @@ pub(super) struct RawMysql {
     pub(super) net_write_timeout_s: u64,
     pub(super) event_bytes_max: usize,
     pub(super) transaction_bytes_max: u64,
-    pub(super) held_bytes_max: usize,
+    pub(super) row_image: RawRowImage,
     pub(super) tls: RawTls,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(rename_all = "snake_case")]
+pub(super) enum RawRowImage {
+    Full,
+    Any,
+}
+
+#[derive(Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawSpool {
+    pub(super) path: Option<String>,
+    pub(super) memory_bytes_max: usize,
+    pub(super) bytes_max: u64,
 }
 
 #[derive(Deserialize)]
@@ -126,6 +144,7 @@ pub(super) enum RawCascades {
 #[serde(deny_unknown_fields)]
 pub(super) struct RawRecords {
     pub(super) tombstones: bool,
+    pub(super) unavailable_value: String,
 }
 
 #[derive(Deserialize)]

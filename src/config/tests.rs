@@ -124,11 +124,11 @@ fn the_smallest_file_gets_every_default() {
     assert_eq!(mysql.net_write_timeout, Duration::from_secs(3600));
     assert_eq!(mysql.event_bytes_max, 134_217_728);
     assert_eq!(mysql.transaction_bytes_max, 64 << 30);
-    assert_eq!(mysql.held_bytes_max, 67_108_864);
+    assert_eq!(mysql.row_image, RowImage::Full);
     assert_eq!(mysql.tls.mode, TlsMode::VerifyIdentity);
     assert!(mysql.tls.ca_file.is_none() && mysql.tls.identity.is_none());
     assert!(database.capture.include.is_empty() && database.capture.exclude.is_empty());
-    let records = database.records;
+    let records = &database.records;
     assert_eq!(
         (
             records.tombstones,
@@ -137,6 +137,10 @@ fn the_smallest_file_gets_every_default() {
         ),
         (true, true, false)
     );
+    assert_eq!(records.unavailable_value, "__debezium_unavailable_value");
+    assert_eq!(database.spool.path, PathBuf::from("state/shop.spool"));
+    assert_eq!(database.spool.memory_bytes_max, 4 << 20);
+    assert_eq!(database.spool.bytes_max, 16 << 30);
     let kafka = kafka(&database);
     assert_eq!(
         (kafka.brokers.as_str(), kafka.partitions, kafka.replication),

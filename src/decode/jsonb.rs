@@ -11,6 +11,9 @@
 //! decimal expansion without exponent, times have no trailing zeros in their fraction, and opaque values
 //! are plain base64 without the server's `base64:typeN:`.
 
+pub mod diff;
+mod packed;
+
 use std::borrow::Cow;
 use std::io::Write;
 
@@ -151,8 +154,29 @@ struct Layout {
 }
 
 impl Layout {
+    /// The layout of a type; `None` for one that is no container.
+    fn of(kind: u8) -> Option<Layout> {
+        let (large, object) = match kind {
+            SMALL_OBJECT => (false, true),
+            LARGE_OBJECT => (true, true),
+            SMALL_ARRAY => (false, false),
+            LARGE_ARRAY => (true, false),
+            _ => return None,
+        };
+        Some(Layout { large, object })
+    }
+
     fn offset_len(self) -> usize {
         if self.large { 4 } else { 2 }
+    }
+
+    /// Bytes of a key's entry: its offset and its length.
+    fn key_len(self) -> usize {
+        if self.object {
+            self.offset_len() + 2
+        } else {
+            0
+        }
     }
 
     /// Whether a value of this type lies in its entry instead of behind an offset.
@@ -167,11 +191,71 @@ struct Container<'a> {
     layout: Layout,
     /// From the count to the end; offsets count from here.
     body: &'a [u8],
+    count: usize,
     /// Bytes of the count, the size and all entries.
     header: usize,
 }
 
+/// A value of a container.
+#[derive(Clone, Copy)]
+struct Entry<'a> {
+    kind: u8,
+    /// From its first byte to the end of the container, or to its own end where it is inline.
+    bytes: &'a [u8],
+    /// It lies in the entry itself.
+    inline: bool,
+}
+
 impl<'a> Container<'a> {
+    fn read(layout: Layout, bytes: &'a [u8]) -> Result<Container<'a>, JsonbError> {
+        let width = layout.offset_len();
+        let count = unsigned(bytes, 0, width, "a container's count")?;
+        let size = unsigned(bytes, width, width, "a container's size")?;
+        let body = prefix(bytes, size, "a container")?;
+        // A count that the bytes present cannot hold fails here, before the first entry is read.
+        let entries = count.saturating_mul(layout.key_len() + 1 + width);
+        let header = (2 * width).saturating_add(entries);
+        prefix(body, header, "a container's entries")?;
+        Ok(Container {
+            layout,
+            body,
+            count,
+            header,
+        })
+    }
+
+    fn key(self, index: usize) -> Result<&'a [u8], JsonbError> {
+        let width = self.layout.offset_len();
+        let at = 2 * width + index * self.layout.key_len();
+        let offset = unsigned(self.body, at, width, "a key's offset")?;
+        let len = unsigned(self.body, at + width, 2, "a key's length")?;
+        prefix(self.target(offset, "a key")?, len, "a key")
+    }
+
+    /// The value of an entry: in the entry itself, or where its offset points.
+    fn entry(self, index: usize) -> Result<Entry<'a>, JsonbError> {
+        let width = self.layout.offset_len();
+        let at = 2 * width + self.count * self.layout.key_len() + index * (1 + width);
+        let [kind, rest @ ..] = suffix(self.body, at, "an entry")? else {
+            return Err(JsonbError::Truncated {
+                what: "an entry",
+                missing: 1,
+            });
+        };
+        let (kind, inline) = (*kind, self.layout.inlines(*kind));
+        let bytes = if inline {
+            prefix(rest, width, "an entry")?
+        } else {
+            let offset = unsigned(rest, 0, width, "a value's offset")?;
+            self.target(offset, "a value")?
+        };
+        Ok(Entry {
+            kind,
+            bytes,
+            inline,
+        })
+    }
+
     /// What an offset points to: keys and values lie behind the entries.
     fn target(self, offset: usize, what: &'static str) -> Result<&'a [u8], JsonbError> {
         if offset < self.header {
@@ -207,35 +291,10 @@ struct Writer<'a, const QUOTED: bool> {
 impl<const QUOTED: bool> Writer<'_, QUOTED> {
     /// Prints the value at the start of `bytes`, which reach to the end of its container.
     fn value(&mut self, kind: u8, bytes: &[u8]) -> Result<(), JsonbError> {
+        if let Some(layout) = Layout::of(kind) {
+            return self.container(layout, bytes);
+        }
         match kind {
-            SMALL_OBJECT => self.container(
-                Layout {
-                    large: false,
-                    object: true,
-                },
-                bytes,
-            ),
-            LARGE_OBJECT => self.container(
-                Layout {
-                    large: true,
-                    object: true,
-                },
-                bytes,
-            ),
-            SMALL_ARRAY => self.container(
-                Layout {
-                    large: false,
-                    object: false,
-                },
-                bytes,
-            ),
-            LARGE_ARRAY => self.container(
-                Layout {
-                    large: true,
-                    object: false,
-                },
-                bytes,
-            ),
             STRING => self.string(bytes),
             OPAQUE => self.opaque(bytes),
             _ => {
@@ -256,65 +315,37 @@ impl<const QUOTED: bool> Writer<'_, QUOTED> {
     }
 
     fn container(&mut self, layout: Layout, bytes: &[u8]) -> Result<(), JsonbError> {
-        if self.depth == DEPTH_MAX {
-            return Err(JsonbError::Depth);
-        }
-        self.depth += 1;
-        let width = layout.offset_len();
-        let count = unsigned(bytes, 0, width, "a container's count")?;
-        let size = unsigned(bytes, width, width, "a container's size")?;
-        let body = prefix(bytes, size, "a container")?;
-        let key_len = if layout.object { width + 2 } else { 0 };
-        // A count that the bytes present cannot hold fails here, before the first entry is read.
-        let keys = 2 * width;
-        let values = keys.saturating_add(count.saturating_mul(key_len));
-        let header = values.saturating_add(count.saturating_mul(1 + width));
-        prefix(body, header, "a container's entries")?;
-        self.spend(header)?;
-        let container = Container {
-            layout,
-            body,
-            header,
-        };
+        self.descend()?;
+        let container = Container::read(layout, bytes)?;
+        self.spend(container.header)?;
         self.out.push(if layout.object { b'{' } else { b'[' });
-        for index in 0..count {
+        for index in 0..container.count {
             if index > 0 {
                 self.out.push(b',');
             }
             if layout.object {
-                self.key(container, keys + index * key_len)?;
+                self.text(container.key(index)?)?;
+                self.out.push(b':');
             }
-            self.entry(container, values + index * (1 + width))?;
+            let entry = container.entry(index)?;
+            if entry.inline {
+                // Its bytes are those of the header.
+                self.scalar(entry.kind, entry.bytes)?;
+            } else {
+                self.value(entry.kind, entry.bytes)?;
+            }
         }
         self.out.push(if layout.object { b'}' } else { b']' });
         self.depth -= 1;
         Ok(())
     }
 
-    fn key(&mut self, container: Container<'_>, at: usize) -> Result<(), JsonbError> {
-        let width = container.layout.offset_len();
-        let offset = unsigned(container.body, at, width, "a key's offset")?;
-        let len = unsigned(container.body, at + width, 2, "a key's length")?;
-        self.text(prefix(container.target(offset, "a key")?, len, "a key")?)?;
-        self.out.push(b':');
-        Ok(())
-    }
-
-    /// Prints the value of an entry: from the entry itself, or from where its offset points.
-    fn entry(&mut self, container: Container<'_>, at: usize) -> Result<(), JsonbError> {
-        let [kind, inline @ ..] = suffix(container.body, at, "an entry")? else {
-            return Err(JsonbError::Truncated {
-                what: "an entry",
-                missing: 1,
-            });
-        };
-        let width = container.layout.offset_len();
-        if container.layout.inlines(*kind) {
-            self.scalar(*kind, prefix(inline, width, "an entry")?)?;
-            return Ok(());
+    fn descend(&mut self) -> Result<(), JsonbError> {
+        if self.depth == DEPTH_MAX {
+            return Err(JsonbError::Depth);
         }
-        let offset = unsigned(inline, 0, width, "a value's offset")?;
-        self.value(*kind, container.target(offset, "a value")?)
+        self.depth += 1;
+        Ok(())
     }
 
     /// Prints a scalar of fixed width; returns the bytes it takes.
@@ -403,9 +434,9 @@ impl<const QUOTED: bool> Writer<'_, QUOTED> {
                 let packed = i64::from_le_bytes(packed);
                 self.quote();
                 match *field {
-                    FIELD_TIME => write_time(self.out, packed),
-                    FIELD_DATE => write_date(self.out, packed.unsigned_abs()),
-                    _ => write_datetime(self.out, packed.unsigned_abs()),
+                    FIELD_TIME => packed::write_time(self.out, packed),
+                    FIELD_DATE => packed::write_date(self.out, packed.unsigned_abs()),
+                    _ => packed::write_datetime(self.out, packed.unsigned_abs()),
                 }
                 self.quote();
             }
@@ -465,65 +496,6 @@ fn write_double(out: &mut Vec<u8>, value: f64) -> Result<(), JsonbError> {
     // Writing to a Vec cannot fail.
     let _ = write!(out, "{value:.digits$}");
     Ok(())
-}
-
-/// The packed form of `my_time.h`: microseconds in the lowest 24 bits, above them second, minute and hour.
-fn write_time(out: &mut Vec<u8>, packed: i64) {
-    if packed < 0 {
-        out.push(b'-');
-    }
-    let size = packed.unsigned_abs();
-    let hms = size >> 24;
-    write_padded(out, hms >> 12 & 0x3ff, 2);
-    write_minutes(out, hms);
-    write_fraction(out, size);
-}
-
-/// As a time, with the day in five bits and year * 13 + month above the hour.
-fn write_date(out: &mut Vec<u8>, packed: u64) {
-    let day = packed >> 41;
-    let month = day >> 5;
-    write_padded(out, month / 13, 4);
-    out.push(b'-');
-    write_padded(out, month % 13, 2);
-    out.push(b'-');
-    write_padded(out, day & 0x1f, 2);
-}
-
-fn write_datetime(out: &mut Vec<u8>, packed: u64) {
-    write_date(out, packed);
-    out.push(b' ');
-    let hms = packed >> 24;
-    write_padded(out, hms >> 12 & 0x1f, 2);
-    write_minutes(out, hms);
-    write_fraction(out, packed);
-}
-
-fn write_minutes(out: &mut Vec<u8>, hms: u64) {
-    out.push(b':');
-    write_padded(out, hms >> 6 & 0x3f, 2);
-    out.push(b':');
-    write_padded(out, hms & 0x3f, 2);
-}
-
-/// The fraction without trailing zeros, and nothing where it is zero.
-fn write_fraction(out: &mut Vec<u8>, packed: u64) {
-    let (mut micros, mut width) = (packed & 0xff_ffff, 6);
-    if micros == 0 {
-        return;
-    }
-    while micros % 10 == 0 && width > 1 {
-        (micros, width) = (micros / 10, width - 1);
-    }
-    out.push(b'.');
-    write_padded(out, micros, width);
-}
-
-fn write_padded(out: &mut Vec<u8>, value: u64, width: usize) {
-    let mut buffer = itoa::Buffer::new();
-    let digits = buffer.format(value).as_bytes();
-    out.resize(out.len() + width.saturating_sub(digits.len()), b'0');
-    out.extend_from_slice(digits);
 }
 
 /// Seven bits a byte, the lowest first, the top bit set where another byte follows.

@@ -4,12 +4,17 @@
 //! rows of an event share (the source block but for its row number) is written once per event and
 //! copied. Shape: Debezium 3.6, JSON without schemas. No IO, no clock: the time comes with the event.
 
+mod sparse;
+
 use std::borrow::Cow;
 use std::io::Write;
 use std::sync::Arc;
 
 use crate::cursor::Cursor;
+use crate::decode::image::Sparse;
+use crate::decode::jsonb::diff::DiffError;
 use crate::encode::cell::{self, CellError};
+use crate::encode::envelope::sparse::Images;
 use crate::error::{Classify, Fault};
 use crate::event::Operation;
 use crate::position::Gtid;
@@ -32,6 +37,8 @@ pub struct Style {
     pub tombstones: bool,
     /// Write the change id of each record.
     pub ids: bool,
+    /// What stands for a text that the log does not hold.
+    pub unavailable: String,
 }
 
 /// Where the rows of an event come from.
@@ -78,6 +85,27 @@ pub enum RowError {
         #[source]
         source: CellError,
     },
+    /// A change of a JSON document could not be applied.
+    #[error("column {column}: {source}")]
+    Diff {
+        /// Name of the column.
+        column: String,
+        /// Why.
+        #[source]
+        source: DiffError,
+    },
+    /// A change of a JSON document without the document.
+    #[error("column {column}: a partial JSON update without the document before it")]
+    NoDocument {
+        /// Name of the column.
+        column: String,
+    },
+    /// An image lacks a column of the key.
+    #[error("column {column}: it is part of the key and not in the row image")]
+    NoKey {
+        /// Name of the column.
+        column: String,
+    },
     /// The bitmap of nulls is not there.
     #[error("a row image ends before its bitmap of nulls")]
     Bitmap,
@@ -100,7 +128,11 @@ impl Classify for RowError {
                 "find the value by the primary key of the rows at this position and correct its text, or \
                  exclude the table"
             }
-            RowError::Cell { .. } | RowError::Bitmap => {
+            RowError::NoDocument { .. } | RowError::NoKey { .. } => {
+                "SET PERSIST binlog_row_image = 'FULL' and reconnect all clients; to go on after this \
+                 place, remove the stored position and set `start`"
+            }
+            RowError::Cell { .. } | RowError::Diff { .. } | RowError::Bitmap => {
                 "check the binlog file at this place with mysqlbinlog; report it if the server reads it"
             }
             RowError::TooLarge => "exclude the table",
@@ -123,6 +155,7 @@ pub struct Encoder {
     // `GTID/` or `file:offset/` of the current event's group.
     id: Vec<u8>,
     scratch: Vec<u8>,
+    sparse: Images,
 }
 
 /// Where the values of the key's columns stand in the batch, and the image they are part of.
@@ -137,6 +170,7 @@ impl Encoder {
     pub fn new(style: Style) -> Encoder {
         let empty = Vec::new;
         Encoder {
+            sparse: Images::new(&style.unavailable),
             style,
             operation: Operation::Insert,
             number: RowNumber {
@@ -186,6 +220,11 @@ impl Encoder {
         if self.style.ids {
             self.begin_id(origin);
         }
+    }
+
+    /// Says which columns the images of the event have; `None` for all of them.
+    pub fn set_images(&mut self, sparse: Option<&Sparse<'_>>) {
+        self.sparse.set(sparse);
     }
 
     /// Reads one row of an event (an update has two images) and appends its records.
@@ -251,6 +290,9 @@ impl Encoder {
         plan: &Plan,
         cursor: &mut Cursor<'_>,
     ) -> Result<(), RowError> {
+        if self.sparse.is_set() {
+            return self.sparse_row(batch, plan, cursor);
+        }
         let operation = self.operation;
         let start = batch.bytes.len();
         batch.bytes.extend_from_slice(b"{\"before\":");
@@ -266,7 +308,19 @@ impl Encoder {
             Operation::Delete => None,
             Operation::Insert | Operation::Update => Some(self.image(batch, plan, cursor)?),
         };
-        match (before, after) {
+        self.close_row(batch, plan, start, (before, after));
+        Ok(())
+    }
+
+    /// Makes the row's records of its images, the first of which begins the value at `start`.
+    fn close_row(
+        &mut self,
+        batch: &mut Batch,
+        plan: &Plan,
+        start: usize,
+        images: (Option<Image>, Option<Image>),
+    ) {
+        match images {
             (Some(before), Some(after)) if key_differs(batch, plan, &before, &after) => {
                 self.key_change(batch, plan, &before, &after);
             }
@@ -277,7 +331,6 @@ impl Encoder {
             }
             (None, None) => {}
         }
-        Ok(())
     }
 
     /// Appends one image as a JSON object and notes where the key's values stand.

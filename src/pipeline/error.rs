@@ -9,6 +9,7 @@ use crate::checkpoint::window::WindowError;
 use crate::decode::image::ImageError;
 use crate::encode::envelope::RowError;
 use crate::error::{Classify, Fault};
+use crate::pipeline::holding::folder::SpoolError;
 use crate::pipeline::preflight::Findings;
 use crate::position::Place;
 use crate::schema::catalog::CatalogError;
@@ -18,6 +19,7 @@ use crate::source::binlog::EventError;
 use crate::source::payload::PayloadError;
 use crate::source::transaction::TransactionError;
 use crate::source::wire_error::WireError;
+use crate::xa::{Prepared, Xid};
 
 /// Why a database stopped, or is to be tried again.
 #[derive(Debug)]
@@ -64,12 +66,23 @@ pub enum Cause {
         #[source]
         source: ImageError,
     },
-    /// A group that must wait for its end is larger than may be held.
-    #[error("a transaction that may still roll back exceeds {limit} bytes of records")]
-    Held {
-        /// `mysql.held_bytes_max`.
-        limit: usize,
+    /// The place for groups that must wait for their end.
+    #[error(transparent)]
+    Spool(#[from] SpoolError),
+    /// A ROLLBACK TO a savepoint that the group did not set.
+    #[error("ROLLBACK TO a savepoint that the transaction did not set, or set too long ago")]
+    UnknownSavepoint,
+    /// A prepared XA transaction is committed whose rows were never read.
+    #[error(
+        "the XA transaction {xid} is committed, and it was prepared before the place where reading began"
+    )]
+    UnknownXa {
+        /// Its id.
+        xid: Xid,
     },
+    /// What became of a prepared XA transaction cannot be told.
+    #[error("the end of the XA transaction {0} is not in the log")]
+    LostXa(Box<Prepared>),
     /// The sink.
     #[error(transparent)]
     Sink(#[from] SinkError),
@@ -132,7 +145,11 @@ impl Classify for Cause {
             }
             Cause::Row { source, .. } => source.fault(),
             Cause::Rows { source, .. } => source.fault(),
-            Cause::Held { .. } | Cause::Duplicate { .. } | Cause::NoStart { .. } => Fault::Operator,
+            Cause::Spool(error) => error.fault(),
+            Cause::UnknownSavepoint | Cause::LostXa(_) => Fault::Data,
+            Cause::UnknownXa { .. } | Cause::Duplicate { .. } | Cause::NoStart { .. } => {
+                Fault::Operator
+            }
             Cause::Sink(error) => error.fault(),
             Cause::Store(error) => error.fault(),
             Cause::Record(error) => error.fault(),
@@ -160,7 +177,18 @@ impl Classify for Cause {
             }
             Cause::Row { source, .. } => source.remedy(),
             Cause::Rows { source, .. } => source.remedy(),
-            Cause::Held { .. } => text("raise mysql.held_bytes_max"),
+            Cause::Spool(error) => error.remedy(),
+            Cause::UnknownSavepoint => text(
+                "check the binlog file at this place with mysqlbinlog; report it if the server reads it",
+            ),
+            Cause::UnknownXa { .. } => text(
+                "remove the stored position and set start = \"earliest\" if the binlogs still hold its XA \
+                 PREPARE; otherwise set start = \"now\" and take a new snapshot of the tables that it changed",
+            ),
+            Cause::LostXa(_) => text(
+                "compare the tables that it changed with their topics, then remove the stored position, set \
+                 `start` and take a new snapshot of them",
+            ),
             Cause::Sink(error) => error.remedy(),
             Cause::Store(error) => error.remedy(),
             Cause::Record(error) => error.remedy(),

@@ -12,12 +12,13 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Row};
 
-use crate::config::Mysql;
+use crate::config::{Mysql, RowImage};
 use crate::error::{Classify, Fault};
 use crate::pipeline::error::{Cause, Error};
 use crate::position::{FilePosition, GtidSet, Position};
 use crate::source::sql::sql_opts;
 use crate::source::wire::Wire;
+use crate::xa::Prepared;
 
 /// A server as it is now.
 #[derive(Clone, Debug)]
@@ -103,9 +104,9 @@ pub async fn connect(settings: &Mysql) -> Result<Conn, Error> {
 ///
 /// # Errors
 /// [`Findings`] with all that is wrong, or what a query says.
-pub async fn inspect(conn: &mut Conn) -> Result<Server, Error> {
+pub async fn inspect(conn: &mut Conn, row_image: RowImage) -> Result<Server, Error> {
     let variables = variables(conn).await?;
-    let mut findings = check_settings(&variables);
+    let mut findings = check_settings(&variables, row_image);
     let value = |name: &str| variables.get(name).cloned().unwrap_or_default();
     let gtids = value("gtid_mode").eq_ignore_ascii_case("ON");
     check_replication_slave(conn, &mut findings).await?;
@@ -137,18 +138,18 @@ pub async fn inspect(conn: &mut Conn) -> Result<Server, Error> {
 /// stream shows groups that the engine has not committed yet.
 const REGRESSED_AFTER: Duration = Duration::from_secs(30);
 
-/// Checks that a dump from `position` continues the server's own history.
+/// Checks that a dump from `position` continues the history of the server with this UUID.
 ///
 /// # Errors
 /// [`Findings`] where it does not.
 pub async fn check_history(
     conn: &mut Conn,
     position: &Position,
-    server_uuid: &str,
+    (server_uuid, row_image): (&str, RowImage),
 ) -> Result<Server, Error> {
     let deadline = tokio::time::Instant::now() + REGRESSED_AFTER;
     loop {
-        let server = inspect(conn).await?;
+        let server = inspect(conn, row_image).await?;
         match judge_history(&server, position, server_uuid) {
             Ok(()) => return Ok(server),
             Err(Judgement::Ahead(_)) if tokio::time::Instant::now() < deadline => {
@@ -185,6 +186,10 @@ fn judge_history(server: &Server, position: &Position, uuid: &str) -> Result<(),
                           turn GTIDs on before a failover";
             return Err(Judgement::Broken(finding(problem, remedy)));
         }
+        let gone = |prepared: &&Prepared| !server.binlogs.contains(&prepared.start.file);
+        if let Some(prepared) = position.prepared.iter().find(gone) {
+            return Err(Judgement::Broken(purged_xa(prepared)));
+        }
         if !server.binlogs.contains(file) {
             let problem =
                 format!("the server no longer has the binlog file {file} of the stored position");
@@ -201,6 +206,10 @@ fn judge_history(server: &Server, position: &Position, uuid: &str) -> Result<(),
     }
     if !server.purged.is_subset(stored) {
         let lost = server.purged.subtract(stored);
+        let gone = |prepared: &&Prepared| prepared.gtid.is_some_and(|gtid| lost.contains(&gtid));
+        if let Some(prepared) = position.prepared.iter().find(gone) {
+            return Err(Judgement::Broken(purged_xa(prepared)));
+        }
         let problem = format!("the server has purged transactions that were not delivered: {lost}");
         return Err(Judgement::Broken(finding(problem, RESYNC)));
     }
@@ -215,6 +224,16 @@ fn judge_history(server: &Server, position: &Position, uuid: &str) -> Result<(),
     Ok(())
 }
 
+/// Its rows were only in that file, and its outcome is not known.
+fn purged_xa(prepared: &Prepared) -> Finding {
+    Finding {
+        problem: format!("the server has purged the binlog of the XA transaction {prepared}"),
+        remedy: "commit it or roll it back on the server; then remove the stored position, set `start`, and, \
+                 if it was committed, take a new snapshot of the tables that it changed"
+            .to_owned(),
+    }
+}
+
 async fn variables(conn: &mut Conn) -> Result<HashMap<String, String>, Error> {
     const NAMES: &str = "'version', 'server_uuid', 'gtid_mode', 'gtid_executed', 'gtid_purged', 'log_bin', \
                          'binlog_format', 'binlog_row_image', 'binlog_row_metadata', \
@@ -227,7 +246,7 @@ async fn variables(conn: &mut Conn) -> Result<HashMap<String, String>, Error> {
         .collect())
 }
 
-fn check_settings(variables: &HashMap<String, String>) -> Vec<Finding> {
+fn check_settings(variables: &HashMap<String, String>, row_image: RowImage) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut require = |name: &str, wanted: &str, remedy: &str| {
         let found = variables.get(name).map_or("(absent)", String::as_str);
@@ -245,22 +264,28 @@ fn check_settings(variables: &HashMap<String, String>) -> Vec<Finding> {
         "ROW",
         "SET PERSIST binlog_format = 'ROW' and reconnect all clients",
     );
-    require(
-        "binlog_row_image",
-        "FULL",
-        "SET PERSIST binlog_row_image = 'FULL' and reconnect all clients",
-    );
+    if row_image == RowImage::Full {
+        require(
+            "binlog_row_image",
+            "FULL",
+            "SET PERSIST binlog_row_image = 'FULL' and reconnect all clients, or set mysql.row_image = \
+             \"any\" to go on without what the log leaves out",
+        );
+    }
     require(
         "binlog_row_metadata",
         "FULL",
         "SET PERSIST binlog_row_metadata = 'FULL'",
     );
-    if variables
-        .get("binlog_row_value_options")
-        .is_some_and(|value| !value.is_empty())
-    {
+    let is = |name: &str, wanted: &str| {
+        let found = variables.get(name).map_or("", String::as_str);
+        found.eq_ignore_ascii_case(wanted)
+    };
+    // A change of a document needs the document before it, which only a full image is sure to have.
+    if is("binlog_row_value_options", "PARTIAL_JSON") && is("binlog_row_image", "MINIMAL") {
         findings.push(Finding {
-            problem: "binlog_row_value_options is PARTIAL_JSON".to_owned(),
+            problem: "binlog_row_value_options is PARTIAL_JSON and binlog_row_image is MINIMAL"
+                .to_owned(),
             remedy: "SET PERSIST binlog_row_value_options = '' and reconnect all clients"
                 .to_owned(),
         });

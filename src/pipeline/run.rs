@@ -50,11 +50,12 @@ pub async fn run(database: &Database, meters: &Arc<Meters>, mut stop: Stop) -> R
     let (position, uuid) = match &checkpoint {
         Some(stored) => (stored.position.clone(), stored.server_uuid.clone()),
         None => {
-            let server = preflight::inspect(&mut conn).await?;
+            let server = preflight::inspect(&mut conn, database.mysql.row_image).await?;
             (first_position(database, &server)?, server.uuid)
         }
     };
-    let server = preflight::check_history(&mut conn, &position, &uuid).await?;
+    let row_image = database.mysql.row_image;
+    let server = preflight::check_history(&mut conn, &position, (&uuid, row_image)).await?;
     coverage::check(&mut conn, &database.capture).await?;
     drop(conn);
     let storing = storing
@@ -105,6 +106,7 @@ fn state(database: &Database, position: Position) -> State {
         name: database.topic_prefix.clone(),
         tombstones: database.records.tombstones,
         ids: database.records.headers_id,
+        unavailable: database.records.unavailable_value.clone(),
     };
     let payload = Limits {
         event_bytes_max: database.mysql.event_bytes_max,
@@ -112,7 +114,8 @@ fn state(database: &Database, position: Position) -> State {
     };
     let bounds = Bounds {
         payload,
-        held_bytes_max: database.mysql.held_bytes_max,
+        memory_bytes_max: database.spool.memory_bytes_max,
+        row_image: database.mysql.row_image,
     };
     State::new(position, rules, style, bounds)
 }
@@ -124,18 +127,12 @@ fn first_position(database: &Database, server: &Server) -> Result<Position, Erro
         None => Err(Cause::NoStart { prefix }.into()),
         Some(Start::Now) => {
             let gtids = server.gtids.then(|| server.executed.clone());
-            Ok(Position {
-                gtids,
-                end: server.end.clone(),
-            })
+            Ok(Position::new(gtids, server.end.clone()))
         }
         Some(Start::Earliest) => {
             let gtids = server.gtids.then(|| server.purged.clone());
             let file = server.binlogs.first().cloned().unwrap_or_default();
-            Ok(Position {
-                gtids,
-                end: FilePosition { file, offset: 4 },
-            })
+            Ok(Position::new(gtids, FilePosition { file, offset: 4 }))
         }
     }
 }
@@ -220,7 +217,8 @@ impl Reader<'_> {
                 self.thread.check_epoch().await?;
                 let mut conn = preflight::connect(&self.database.mysql).await?;
                 let uuid = self.server.uuid.clone();
-                self.server = preflight::check_history(&mut conn, &from, &uuid).await?;
+                let known = (uuid.as_str(), self.database.mysql.row_image);
+                self.server = preflight::check_history(&mut conn, &from, known).await?;
             }
             let wire = Wire::connect(&self.database.mysql).await?;
             Ok::<_, Error>((wire.dump(&request(self.database, &from)).await?, from))

@@ -183,6 +183,8 @@ pub enum Layout {
     Fixed(usize),
     /// A little-endian length of so many bytes, then as many as it says.
     Prefixed(usize),
+    /// The same, of a JSON document: a partial update has a bit for each.
+    Document(usize),
 }
 
 /// Why a table cannot be captured as it is.
@@ -342,8 +344,8 @@ pub fn layout(column: &ColumnShape) -> Option<Layout> {
         | code::MEDIUM_BLOB
         | code::LONG_BLOB
         | code::GEOMETRY
-        | code::JSON
         | code::VECTOR => Layout::Prefixed(usize::from(first).clamp(1, 4)),
+        code::JSON => Layout::Document(usize::from(first).clamp(1, 4)),
         // An array is kept as JSON with a length of four bytes.
         code::TYPED_ARRAY => Layout::Prefixed(4),
         _ => return None,
@@ -405,7 +407,7 @@ fn compile_cell(column: &ColumnShape) -> Result<Cell, Trouble> {
     let unsigned = column.unsigned;
     let [digits, second] = column.meta;
     let prefix = match layout {
-        Layout::Fixed(bytes) | Layout::Prefixed(bytes) => bytes,
+        Layout::Fixed(bytes) | Layout::Prefixed(bytes) | Layout::Document(bytes) => bytes,
     };
     Ok(match column.code {
         code::TINY => Cell::Tiny { unsigned },

@@ -72,6 +72,30 @@ impl Batch {
         self.topics.clear();
     }
 
+    /// Adds the records of another batch behind its own.
+    pub fn append(&mut self, other: &Batch) {
+        let moved = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+        let (bytes, topics) = (moved(self.bytes.len()), moved(self.topics.len()));
+        let shift = |span: Span| Span {
+            start: span.start.saturating_add(bytes),
+            end: span.end.saturating_add(bytes),
+        };
+        self.bytes.extend_from_slice(&other.bytes);
+        self.topics.extend_from_slice(&other.topics);
+        self.records
+            .extend(other.records.iter().map(|record| Record {
+                topic: record.topic.saturating_add(topics),
+                key: record.key.map(shift),
+                value: record.value.map(shift),
+                link: match record.link {
+                    Link::None => Link::None,
+                    Link::NewKey(span) => Link::NewKey(shift(span)),
+                    Link::OldKey(span) => Link::OldKey(shift(span)),
+                },
+                id: record.id.map(shift),
+            }));
+    }
+
     /// The bytes of a span; empty where the span is not of this batch.
     pub fn bytes_of(&self, span: Span) -> &[u8] {
         self.bytes.get(span.range()).unwrap_or_default()

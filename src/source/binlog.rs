@@ -299,6 +299,10 @@ fn read_kind(header: Header, cursor: Cursor<'_>) -> Result<Body<'_>, Failure> {
         code::DELETE_ROWS_V1 => Body::Rows(read_rows(cursor, Operation::Delete, false)?),
         code::WRITE_ROWS => Body::Rows(read_rows(cursor, Operation::Insert, true)?),
         code::UPDATE_ROWS => Body::Rows(read_rows(cursor, Operation::Update, true)?),
+        code::PARTIAL_UPDATE_ROWS => Body::Rows(Rows {
+            partial: true,
+            ..read_rows(cursor, Operation::Update, true)?
+        }),
         code::DELETE_ROWS => Body::Rows(read_rows(cursor, Operation::Delete, true)?),
         code::HEARTBEAT | code::HEARTBEAT_V2 => Body::Heartbeat,
         code::IGNORABLE => Body::Ignored(Ignored::Ignorable),
@@ -321,11 +325,6 @@ fn refuse<'a>(code: u8, flags: u16) -> Result<Body<'a>, Failure> {
     const ROW_FORMAT: &str = "SET GLOBAL binlog_format = 'ROW' and reconnect all clients";
     let (name, reason, remedy) = match code {
         code::INCIDENT => ("INCIDENT", "the server may have lost events here", RESYNC),
-        code::PARTIAL_UPDATE_ROWS => (
-            "PARTIAL_UPDATE_ROWS",
-            "a partial JSON update needs the whole document",
-            "SET GLOBAL binlog_row_value_options = '' and reconnect all clients",
-        ),
         6..=12 | 17 | 18 => ("LOAD_EVENT", "LOAD DATA logged as a statement", ROW_FORMAT),
         20..=22 => (
             "PRE_GA_ROWS",
@@ -526,6 +525,7 @@ fn read_rows(mut cursor: Cursor<'_>, operation: Operation, v2: bool) -> Result<R
         columns,
         present,
         present_after,
+        partial: false,
         images: cursor.rest(),
     })
 }
@@ -623,11 +623,11 @@ mod tests {
     fn every_type_code_is_decided_by_name() {
         for code in 0..=255 {
             let (expected, marked_ignorable) = match code {
-                2 | 4 | 15 | 16 | 19 | 23..=25 | 27 | 30..=35 | 38 | 40..=42 => {
+                2 | 4 | 15 | 16 | 19 | 23..=25 | 27 | 30..=35 | 38..=42 => {
                     (Fate::Handled, Fate::Handled)
                 }
                 3 | 5 | 13 | 14 | 28 | 29 | 36 | 37 => (Fate::Ignored, Fate::Ignored),
-                1 | 6..=12 | 17 | 18 | 20..=22 | 26 | 39 => (Fate::Refused, Fate::Refused),
+                1 | 6..=12 | 17 | 18 | 20..=22 | 26 => (Fate::Refused, Fate::Refused),
                 0 | 43..=255 => (Fate::Unknown, Fate::Ignored),
             };
             assert_eq!(fate(code, 0), expected, "type {code}");

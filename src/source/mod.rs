@@ -5,6 +5,7 @@ pub mod binlog;
 pub mod channel;
 pub mod chunk;
 pub mod dump;
+pub mod frame;
 pub mod payload;
 pub mod sql;
 pub mod statement;

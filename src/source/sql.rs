@@ -99,7 +99,7 @@ mod tests {
             net_write_timeout: Duration::from_secs(60),
             event_bytes_max: 1 << 20,
             transaction_bytes_max: 1 << 20,
-            held_bytes_max: 1 << 20,
+            row_image: crate::config::RowImage::Full,
             tls: Tls {
                 mode,
                 ca_file,

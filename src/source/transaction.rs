@@ -8,9 +8,13 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::error::{Classify, Fault};
-use crate::event::{Body, Event, FLAG_ARTIFICIAL, GtidEvent, Payload, Query, Rows, TableMap};
+use crate::event::{
+    Body, Event, FLAG_ARTIFICIAL, GtidEvent, Payload, Query, Rows, TableMap, XaPrepare,
+};
 use crate::position::{FilePosition, Gtid, Place};
+use crate::source::frame;
 use crate::source::statement::Statement;
+use crate::xa::{BadXid, Prepared, Xid};
 
 /// What an event means for the stages behind.
 #[derive(Debug)]
@@ -30,12 +34,60 @@ pub enum Step<'a> {
         /// Set where the statement is a group of its own.
         end: Option<Commit>,
     },
+    /// Names this point of the open group.
+    Savepoint(String),
+    /// The open group is as it was at the savepoint of this name: what came after it is dropped.
+    RollbackTo(String),
     /// The group is complete and stands.
     Commit(Commit),
     /// The group is complete and nothing of it stands: what waited for its end is dropped.
     Rollback(Commit),
+    /// The group is complete and its outcome is not known: its rows wait for a later group's word.
+    Prepared {
+        /// The XA transaction.
+        prepared: Box<Prepared>,
+        /// The group's end.
+        end: Commit,
+    },
+    /// A group that says what became of a prepared one.
+    Decided {
+        /// The XA transaction.
+        xid: Box<Xid>,
+        /// Its rows stand.
+        stands: bool,
+        /// This group's own end.
+        end: Commit,
+    },
     /// Table ids are no longer valid: another file starts.
     NewFile,
+}
+
+/// A step, by whether it ends a group that had a start.
+pub enum Ends<'a> {
+    /// It does, and borrows nothing of its event.
+    Group(Step<'static>),
+    /// It does not.
+    Nothing(Step<'a>),
+}
+
+impl<'a> Step<'a> {
+    /// Whether it ends a group that had a start.
+    pub fn ends(self) -> Ends<'a> {
+        Ends::Group(match self {
+            Step::Commit(end) => Step::Commit(end),
+            Step::Rollback(end) => Step::Rollback(end),
+            Step::Prepared { prepared, end } => Step::Prepared { prepared, end },
+            Step::Decided { xid, stands, end } => Step::Decided { xid, stands, end },
+            other @ (Step::Idle
+            | Step::TableMap(_)
+            | Step::Rows(_)
+            | Step::Payload(_)
+            | Step::Ddl { .. }
+            | Step::Savepoint(_)
+            | Step::RollbackTo(_)
+            | Step::NewFile) => return Ends::Nothing(other),
+        })
+    }
 }
 
 /// The end of a group: from here the position may move.
@@ -52,7 +104,7 @@ pub struct Commit {
 }
 
 /// The group that is open.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Open {
     /// Its GTID.
     pub gtid: Option<Gtid>,
@@ -67,6 +119,8 @@ pub struct Open {
     /// Rows of it met so far, of whichever table.
     pub rows: u64,
     begun: bool,
+    /// Set by XA START.
+    xa: Option<Xid>,
 }
 
 /// Why the stream is not a sequence of groups.
@@ -87,14 +141,19 @@ pub enum TransactionError {
     /// A statement changes rows and the rows are not in the log.
     #[error("a change of rows is logged as a statement (binlog_format is not ROW in that session)")]
     StatementFormat,
-    /// A part of a group was undone.
-    #[error("ROLLBACK TO SAVEPOINT in the log: a transaction over tables that cannot roll back")]
-    PartialRollback,
-    /// Two-phase transactions.
-    #[error("an XA transaction ({what}) in the log")]
-    Xa {
-        /// Which event.
+    /// The name of a savepoint, or the id of an XA transaction, is not in the form that servers write.
+    #[error("{what} in a form that is not known")]
+    Name {
+        /// Which statement.
         what: &'static str,
+    },
+    /// The end of an XA transaction names another one than its start.
+    #[error("the XA transaction {found} ends where {open} is open")]
+    XaMismatch {
+        /// That of the open group.
+        open: String,
+        /// That of the event.
+        found: Xid,
     },
     /// GTIDs stopped, or started.
     #[error("{what}: gtid_mode was changed on the server")]
@@ -109,15 +168,18 @@ impl Classify for TransactionError {
         match self {
             TransactionError::Nested | TransactionError::Outside { .. } => Fault::Data,
             TransactionError::StreamedRollback => Fault::Data,
-            TransactionError::StatementFormat | TransactionError::PartialRollback => Fault::Data,
-            TransactionError::Xa { .. } => Fault::Data,
+            TransactionError::StatementFormat => Fault::Data,
+            TransactionError::Name { .. } | TransactionError::XaMismatch { .. } => Fault::Data,
             TransactionError::GtidMode { .. } => Fault::Operator,
         }
     }
 
     fn remedy(&self) -> Option<Cow<'static, str>> {
         Some(Cow::Borrowed(match self {
-            TransactionError::Nested | TransactionError::Outside { .. } => {
+            TransactionError::Nested
+            | TransactionError::Outside { .. }
+            | TransactionError::Name { .. }
+            | TransactionError::XaMismatch { .. } => {
                 "check the binlog file at this place with mysqlbinlog; report it if the server reads it"
             }
             TransactionError::StreamedRollback => {
@@ -127,10 +189,6 @@ impl Classify for TransactionError {
                 "SET GLOBAL binlog_format = 'ROW', reconnect all clients, and take a new snapshot of the \
                  tables that the statement changed"
             }
-            TransactionError::PartialRollback => {
-                "do not mix transactional and other storage engines in one transaction"
-            }
-            TransactionError::Xa { .. } => "do not use XA transactions on the captured server",
             TransactionError::GtidMode { .. } => {
                 "set gtid_mode back, or remove the stored position and start anew"
             }
@@ -243,7 +301,7 @@ impl Transaction {
             Body::Gtid(gtid) => self.begin_group(&gtid, start)?,
             Body::Query(query) => self.query(query, start, end)?,
             Body::Xid => Step::Commit(self.finish("XID", end)?),
-            Body::XaPrepare(_) => return Err(TransactionError::Xa { what: "XA PREPARE" }),
+            Body::XaPrepare(xa) => self.xa_prepare(&xa, end)?,
             Body::TableMap(map) => self.inside("TABLE_MAP", Step::TableMap(map))?,
             Body::Rows(rows) => self.inside("a row event", Step::Rows(rows))?,
             Body::Payload(payload) => {
@@ -317,6 +375,7 @@ impl Transaction {
             thread: None,
             rows: 0,
             begun: false,
+            xa: None,
         });
         Ok(Step::Idle)
     }
@@ -330,26 +389,35 @@ impl Transaction {
         match Statement::of(&query) {
             Statement::Begin => self.begin(query.thread, start),
             Statement::Commit => Ok(Step::Commit(self.finish("COMMIT", end)?)),
-            Statement::Rollback => {
-                let streamed = self
-                    .open
-                    .as_ref()
-                    .is_some_and(|open| !open.waits && open.rows > 0);
-                let commit = self.finish("ROLLBACK", end)?;
-                if streamed {
-                    Err(TransactionError::StreamedRollback)
-                } else {
-                    Ok(Step::Rollback(commit))
-                }
+            Statement::Rollback => self.rollback("ROLLBACK", end),
+            Statement::Savepoint => {
+                let name = frame::savepoint(&query);
+                let name = name.ok_or(TransactionError::Name { what: "SAVEPOINT" })?;
+                self.inside("SAVEPOINT", Step::Savepoint(name))
             }
-            // A savepoint alone changes nothing; only going back to it does.
-            Statement::Savepoint => Ok(Step::Idle),
-            Statement::RollbackTo => Err(TransactionError::PartialRollback),
-            Statement::XaStart | Statement::XaEnd => Err(TransactionError::Xa { what: "XA START" }),
-            Statement::XaCommit => Err(TransactionError::Xa { what: "XA COMMIT" }),
-            Statement::XaRollback => Err(TransactionError::Xa {
-                what: "XA ROLLBACK",
-            }),
+            Statement::RollbackTo => {
+                let what = "ROLLBACK TO SAVEPOINT";
+                let name = frame::savepoint(&query).ok_or(TransactionError::Name { what })?;
+                if self.streamed() {
+                    return Err(TransactionError::StreamedRollback);
+                }
+                self.inside(what, Step::RollbackTo(name))
+            }
+            Statement::XaStart => {
+                let id = xid(&query, "XA START")?;
+                let step = self.begin(query.thread, start)?;
+                if let Some(open) = &mut self.open {
+                    // Its outcome comes with a later group.
+                    (open.waits, open.xa) = (true, Some(id));
+                }
+                Ok(step)
+            }
+            Statement::XaEnd => {
+                self.same_xa(&xid(&query, "XA END")?)?;
+                self.inside("XA END", Step::Idle)
+            }
+            Statement::XaCommit => self.xa_decided(xid(&query, "XA COMMIT")?, true, end),
+            Statement::XaRollback => self.xa_decided(xid(&query, "XA ROLLBACK")?, false, end),
             Statement::Dml => Err(TransactionError::StatementFormat),
             Statement::Other => match &self.open {
                 // CREATE TABLE … SELECT: the statement stands inside the group of its rows.
@@ -386,11 +454,89 @@ impl Transaction {
                 thread: None,
                 rows: 0,
                 begun: false,
+                xa: None,
             }),
         };
         open.begun = true;
         open.thread = Some(thread);
         Ok(Step::Idle)
+    }
+
+    fn xa_prepare(
+        &mut self,
+        xa: &XaPrepare<'_>,
+        end: u64,
+    ) -> Result<Step<'static>, TransactionError> {
+        const WHAT: &str = "XA PREPARE";
+        let id = Xid::new(xa.format, xa.gtrid, xa.bqual)
+            .map_err(|BadXid| TransactionError::Name { what: WHAT })?;
+        self.same_xa(&id)?;
+        let offset = self.open.as_ref().map_or(0, |open| open.start);
+        let end = self.finish(WHAT, end)?;
+        if xa.one_phase {
+            return Ok(Step::Commit(end));
+        }
+        let file = end.file.to_string();
+        let prepared = Box::new(Prepared {
+            xid: id,
+            gtid: end.gtid,
+            start: FilePosition { file, offset },
+        });
+        Ok(Step::Prepared { prepared, end })
+    }
+
+    /// XA COMMIT and XA ROLLBACK are groups of their own; but where a transaction is rolled back before it
+    /// is prepared and changed what cannot be, the statement ends the group itself.
+    fn xa_decided(
+        &mut self,
+        xid: Xid,
+        stands: bool,
+        end: u64,
+    ) -> Result<Step<'static>, TransactionError> {
+        if self.open.as_ref().is_some_and(|open| open.begun) {
+            self.same_xa(&xid)?;
+            return match stands {
+                true => Err(TransactionError::Nested),
+                false => self.rollback("XA ROLLBACK", end),
+            };
+        }
+        let end = match &self.open {
+            Some(_) => self.finish("XA COMMIT", end)?,
+            // Without an event ahead of it, see `query`.
+            None => self.commit(None, 0, end),
+        };
+        let xid = Box::new(xid);
+        Ok(Step::Decided { xid, stands, end })
+    }
+
+    fn same_xa(&self, found: &Xid) -> Result<(), TransactionError> {
+        let open = self.open.as_ref().and_then(|open| open.xa.as_ref());
+        if open == Some(found) {
+            return Ok(());
+        }
+        Err(TransactionError::XaMismatch {
+            open: open.map_or("none".to_owned(), Xid::to_string),
+            found: found.clone(),
+        })
+    }
+
+    fn rollback(
+        &mut self,
+        what: &'static str,
+        end: u64,
+    ) -> Result<Step<'static>, TransactionError> {
+        let streamed = self.streamed();
+        let commit = self.finish(what, end)?;
+        match streamed {
+            true => Err(TransactionError::StreamedRollback),
+            false => Ok(Step::Rollback(commit)),
+        }
+    }
+
+    /// Whether rows of the open group have left already.
+    fn streamed(&self) -> bool {
+        let open = self.open.as_ref();
+        open.is_some_and(|open| !open.waits && open.rows > 0)
     }
 
     fn inside<'a>(&self, what: &'static str, step: Step<'a>) -> Result<Step<'a>, TransactionError> {
@@ -413,6 +559,10 @@ impl Transaction {
             commit_us,
         }
     }
+}
+
+fn xid(query: &Query<'_>, what: &'static str) -> Result<Xid, TransactionError> {
+    frame::xid(query).ok_or(TransactionError::Name { what })
 }
 
 #[cfg(test)]
@@ -495,6 +645,7 @@ mod tests {
             columns: 1,
             present: bits,
             present_after: bits,
+            partial: false,
             images: &[],
         })
     }
@@ -736,13 +887,88 @@ mod tests {
             feed.step(statement),
             Err(TransactionError::StatementFormat)
         ));
+    }
+
+    #[test]
+    fn savepoints_cut_what_waits_and_never_what_has_left() {
+        let mut feed = Feed::new(true);
+        feed.ok(gtid(1, true));
+        feed.ok(query("BEGIN"));
+        let Step::Savepoint(name) = feed.ok(query("SAVEPOINT `S`")) else {
+            panic!()
+        };
+        feed.machine.count_rows(2);
+        let Step::RollbackTo(back) = feed.ok(query("ROLLBACK TO `s`")) else {
+            panic!()
+        };
+        assert_eq!(name, back);
+        feed.ok(Body::Xid);
+        feed.ok(gtid(2, false));
+        feed.ok(query("BEGIN"));
+        feed.ok(query("SAVEPOINT `s`"));
         assert!(matches!(
-            feed.step(query("ROLLBACK TO s")),
-            Err(TransactionError::PartialRollback)
+            feed.ok(query("ROLLBACK TO `s`")),
+            Step::RollbackTo(_)
         ));
-        assert!(matches!(
-            feed.step(query("XA COMMIT '1'")),
-            Err(TransactionError::Xa { .. })
-        ));
+        feed.machine.count_rows(1);
+        let streamed = feed.step(query("ROLLBACK TO `s`"));
+        assert!(matches!(streamed, Err(TransactionError::StreamedRollback)));
+        let unknown = feed.step(query("SAVEPOINT `a"));
+        assert!(matches!(unknown, Err(TransactionError::Name { .. })));
+    }
+
+    fn prepare(one_phase: bool) -> Body<'static> {
+        Body::XaPrepare(XaPrepare {
+            one_phase,
+            format: 1,
+            gtrid: b"a",
+            bqual: b"",
+        })
+    }
+
+    #[test]
+    fn an_xa_transaction_is_prepared_in_one_group_and_decided_in_another() {
+        let mut feed = Feed::new(true);
+        feed.ok(gtid(1, false));
+        feed.ok(query("XA START X'61',X'',1"));
+        let open = feed.machine.open().unwrap();
+        assert_eq!((open.waits, open.thread), (true, Some(9)));
+        feed.machine.count_rows(1);
+        feed.ok(query("XA END X'61',X'',1"));
+        let Step::Prepared { prepared, end } = feed.ok(prepare(false)) else {
+            panic!()
+        };
+        assert_eq!(prepared.xid.to_string(), "X'61',X'',1");
+        assert_eq!((prepared.start.offset, end.offset), (4, 504 - 100));
+        assert_eq!(prepared.gtid, end.gtid);
+        feed.ok(gtid(2, false));
+        let Step::Decided { xid, stands, end } = feed.ok(query("XA COMMIT X'61',X'',1")) else {
+            panic!()
+        };
+        assert_eq!((xid, stands), (Box::new(prepared.xid), true));
+        assert!(end.gtid.unwrap().to_string().ends_with(":2"));
+        feed.ok(gtid(3, false));
+        let rolled_back = feed.ok(query("XA ROLLBACK X'62',X'',1"));
+        assert!(matches!(rolled_back, Step::Decided { stands: false, .. }));
+    }
+
+    #[test]
+    fn an_xa_transaction_of_one_phase_or_rolled_back_early_is_one_group() {
+        let mut feed = Feed::new(true);
+        feed.ok(gtid(1, false));
+        feed.ok(query("XA START X'61',X'',1"));
+        feed.ok(query("XA END X'61',X'',1"));
+        assert!(matches!(feed.ok(prepare(true)), Step::Commit(_)));
+        feed.ok(gtid(2, false));
+        feed.ok(query("XA START X'61',X'',1"));
+        feed.machine.count_rows(1);
+        let end = feed.ok(query("XA ROLLBACK X'61',X'',1"));
+        assert!(matches!(end, Step::Rollback(_)));
+        feed.ok(gtid(3, false));
+        feed.ok(query("XA START X'62',X'',1"));
+        let other = feed.step(prepare(false));
+        assert!(matches!(other, Err(TransactionError::XaMismatch { .. })));
+        let inside = feed.step(query("XA COMMIT X'62',X'',1"));
+        assert!(matches!(inside, Err(TransactionError::Nested)));
     }
 }

@@ -386,7 +386,7 @@ mod tests {
             net_write_timeout: Duration::from_secs(3600),
             event_bytes_max: 1 << 20,
             transaction_bytes_max: 1 << 20,
-            held_bytes_max: 1 << 20,
+            row_image: crate::config::RowImage::Full,
             tls: Tls {
                 mode,
                 ca_file: None,

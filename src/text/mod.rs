@@ -3,5 +3,6 @@
 //! A leaf below every stage: pure functions, no IO.
 
 pub mod charset;
+mod charset_multi;
 pub mod charset_tables;
 pub mod json;

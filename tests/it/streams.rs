@@ -136,7 +136,7 @@ fn settings(port: u16) -> config::Mysql {
         net_write_timeout: Duration::from_secs(60),
         event_bytes_max: 1 << 20,
         transaction_bytes_max: 1 << 20,
-        held_bytes_max: 1 << 20,
+        row_image: config::RowImage::Full,
         tls: Tls {
             mode: TlsMode::Disabled,
             ca_file: None,
@@ -146,13 +146,11 @@ fn settings(port: u16) -> config::Mysql {
 }
 
 fn state_from_start() -> State {
-    let position = Position {
-        gtids: None,
-        end: FilePosition {
-            file: FILE.to_owned(),
-            offset: 4,
-        },
+    let end = FilePosition {
+        file: FILE.to_owned(),
+        offset: 4,
     };
+    let position = Position::new(None, end);
     let rules = Rules {
         topic_prefix: "p".to_owned(),
         include: Vec::new(),
@@ -162,6 +160,7 @@ fn state_from_start() -> State {
         name: "p".to_owned(),
         tombstones: true,
         ids: false,
+        unavailable: String::new(),
     };
     let payload = Limits {
         event_bytes_max: 1 << 20,
@@ -169,7 +168,8 @@ fn state_from_start() -> State {
     };
     let bounds = Bounds {
         payload,
-        held_bytes_max: 1 << 20,
+        memory_bytes_max: 1 << 20,
+        row_image: config::RowImage::Full,
     };
     State::new(position, rules, style, bounds)
 }

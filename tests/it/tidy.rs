@@ -25,7 +25,7 @@ const STAGES: &[(&str, &[&str])] = &[
 
 /// What every stage may import.
 const COMMON: &[&str] = &[
-    "error", "event", "position", "config", "cursor", "text", "sql",
+    "error", "event", "position", "config", "cursor", "text", "sql", "xa",
 ];
 
 /// Words that have no place in `src`, with the files that may have them all the same.

@@ -15,6 +15,7 @@ use crate::config::Database;
 use crate::error::{Classify, Fault};
 use crate::metrics::Meters;
 use crate::pipeline::error::{Cause, Error};
+use crate::pipeline::holding::folder::Folder;
 use crate::pipeline::run::delivering::{deliver, open_sink};
 use crate::pipeline::run::storing::{Claimed, Job};
 use crate::pipeline::run::{CHUNKS, DRAIN_AFTER_FAILURE};
@@ -111,6 +112,7 @@ impl StateThread {
                 made: 0,
                 jobs: jobs.clone(),
                 saving: None,
+                disk: Folder::new(&database.spool.path, database.spool.bytes_max),
             },
             inbox,
             controls: control_sender,
@@ -251,6 +253,7 @@ struct Hands {
     made: usize,
     jobs: mpsc::Sender<Job>,
     saving: Option<Position>,
+    disk: Folder,
 }
 
 impl Outbox for Hands {
@@ -273,6 +276,10 @@ impl Outbox for Hands {
         self.jobs
             .send(job)
             .map_err(|_| Cause::ThreadLost { thread: "store" }.into())
+    }
+
+    fn disk(&mut self) -> Option<&mut Folder> {
+        Some(&mut self.disk)
     }
 }
 
@@ -505,8 +512,26 @@ impl Worker {
         meters
             .batches_in_flight
             .set(i64::try_from(self.state.in_flight()).unwrap_or(i64::MAX));
+        self.publish_waiting();
+        let meters = &self.meters;
         meters.lag_seconds.set(self.lag_seconds());
         self.published = now;
+    }
+
+    /// What waits for its end.
+    fn publish_waiting(&self) {
+        let (meters, holding) = (&self.meters, self.state.holding());
+        let whole = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+        meters.xa_prepared.set(whole(holding.prepared() as u64));
+        let age = holding.oldest_prepared_us().map_or(0.0, |us| {
+            let server_us = whole(now_ns() / 1000).saturating_add(self.clock_offset_us);
+            server_us.saturating_sub(whole(us)).max(0) as f64 / 1e6
+        });
+        meters.xa_oldest_seconds.set(age);
+        meters
+            .spool_memory_bytes
+            .set(whole(holding.memory() as u64));
+        meters.spool_disk_bytes.set(whole(self.outbox.disk.used()));
     }
 
     fn lag_seconds(&self) -> f64 {

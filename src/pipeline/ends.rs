@@ -1,0 +1,153 @@
+//! What the end of a group does: its rows go out, wait on, or are dropped, and the position moves.
+//!
+//! The part of [`State`] behind the joints that decides about groups as a whole. As pure as the rest of it.
+
+use super::{BATCH_BYTES, Outbox, State};
+use crate::event::Event;
+use crate::pipeline::error::{Cause, Error};
+use crate::pipeline::holding::Held;
+use crate::pipeline::progress::{self, Progress, Xa};
+use crate::pipeline::resume::Reading;
+use crate::source::transaction::{Commit, Step};
+use crate::xa::{Prepared, Xid};
+
+impl State {
+    /// Whether the current group is new; see [`Resume`].
+    pub(super) fn reading(&mut self) -> Result<Reading, Error> {
+        let Some(resume) = &mut self.resume else {
+            return Ok(Reading::New);
+        };
+        let reading = resume.reading(self.transaction.file(), self.transaction.open());
+        if reading == Reading::New {
+            let missing = resume.missing().cloned();
+            self.resume = None;
+            if let Some(prepared) = missing {
+                let place = self.transaction.place(None);
+                return Err(Error::at(place, Cause::LostXa(Box::new(prepared))));
+            }
+        }
+        Ok(reading)
+    }
+
+    /// Of a group that is delivered only its end is looked at.
+    pub(super) fn pass_over(&mut self, step: Step<'_>) {
+        match step {
+            Step::Commit(end)
+            | Step::Rollback(end)
+            | Step::Prepared { end, .. }
+            | Step::Decided { end, .. }
+            | Step::Ddl { end: Some(end), .. } => progress::read(&mut self.read, &end),
+            Step::NewFile => self.catalog.clear(),
+            Step::Idle | Step::TableMap(_) | Step::Rows(_) | Step::Payload(_) => {}
+            Step::Savepoint(_) | Step::RollbackTo(_) | Step::Ddl { end: None, .. } => {}
+        }
+    }
+
+    pub(super) fn drop_held(&mut self, outbox: &mut dyn Outbox) -> Result<(), Error> {
+        let held = self.holding.take();
+        Ok(self.holding.discard(held, outbox)?)
+    }
+
+    /// The group's rows wait for a word on them; its GTID stays out of the delivered set until then.
+    pub(super) fn prepared(
+        &mut self,
+        event: &Event<'_>,
+        prepared: Box<Prepared>,
+        end: Commit,
+        outbox: &mut dyn Outbox,
+    ) -> Result<(), Error> {
+        let since_us = match end.commit_us {
+            0 => u64::from(event.header.timestamp) * 1_000_000,
+            us => us,
+        };
+        let before = self
+            .holding
+            .prepare(Prepared::clone(&prepared), since_us, outbox)?;
+        if let Some(before) = before {
+            // The same group may be read again. Another group under this id means that the end of the
+            // first one is not in the log, and nobody can say what it was.
+            if before.prepared != *prepared {
+                let place = self.transaction.place(Some(event));
+                let lost = Cause::LostXa(Box::new(before.prepared));
+                return Err(Error::at(place, lost));
+            }
+            self.holding.discard(before.held, outbox)?;
+        }
+        if let Some(resume) = &mut self.resume {
+            resume.found(&prepared);
+            progress::read(&mut self.read, &end);
+            return Ok(());
+        }
+        let xa = Some(Box::new(Xa::Prepared(*prepared)));
+        self.finish(Progress { commit: end, xa });
+        Ok(())
+    }
+
+    pub(super) fn decided(
+        &mut self,
+        event: &Event<'_>,
+        (xid, stands): (Box<Xid>, bool),
+        end: Commit,
+        outbox: &mut dyn Outbox,
+    ) -> Result<(), Error> {
+        let waiting = self.holding.decide(&xid);
+        if stands && waiting.is_none() {
+            let place = self.transaction.place(Some(event));
+            return Err(Error::at(place, Cause::UnknownXa { xid: *xid }));
+        }
+        let xa = Some(Box::new(Xa::Decided(*xid)));
+        let progress = Progress { commit: end, xa };
+        match waiting {
+            Some(waiting) if stands => return self.release(waiting.held, progress, outbox),
+            Some(waiting) => self.holding.discard(waiting.held, outbox)?,
+            // Nothing of it would have gone out anyway.
+            None => {}
+        }
+        self.finish(progress);
+        Ok(())
+    }
+
+    /// Sends what waited, behind everything that was read before the group's end.
+    pub(super) fn release(
+        &mut self,
+        mut held: Held,
+        progress: Progress,
+        outbox: &mut dyn Outbox,
+    ) -> Result<(), Error> {
+        for (count, rows) in self.counts.rows.iter_mut().zip(held.rows) {
+            *count += rows;
+        }
+        if let Some(small) = held.small() {
+            if !small.records.is_empty() {
+                self.batch.append(small);
+            }
+            self.finish(progress);
+            self.holding.discard(held, outbox)?;
+            if self.batch.bytes.len() >= BATCH_BYTES {
+                self.flush(outbox)?;
+            }
+            return Ok(());
+        }
+        self.flush(outbox)?;
+        let mut progress = Some(progress);
+        let mut batch = std::mem::take(&mut self.batch);
+        while let Some(last) = self.holding.next_block(&mut held, &mut batch, outbox)? {
+            if last && let Some(progress) = progress.take() {
+                self.finish(progress);
+            }
+            batch = self.send(batch, outbox)?;
+        }
+        self.batch = batch;
+        Ok(())
+    }
+
+    /// A group is read to its end, its records before this.
+    pub(super) fn finish(&mut self, progress: Progress) {
+        progress::read(&mut self.read, &progress.commit);
+        self.counts.transactions += 1;
+        if progress.commit.commit_us > 0 {
+            self.counts.commit_us = progress.commit.commit_us;
+        }
+        self.commits.push(progress);
+    }
+}
