@@ -1,7 +1,8 @@
 //! Statements that frame a group: transactions, savepoints, XA.
 
 use crate::sql::parser::Parser;
-use crate::sql::statement::{NotUnderstood, Statement, Xid};
+use crate::sql::statement::{NotUnderstood, Statement};
+use crate::xa::Xid;
 
 /// What such a statement is; `None` for all others.
 pub(super) fn control(parser: &mut Parser<'_>) -> Option<Result<Statement, NotUnderstood>> {
@@ -63,26 +64,27 @@ fn xa(parser: &mut Parser<'_>) -> Result<Statement, NotUnderstood> {
 /// `gtrid[, bqual[, format]]`.
 fn xid(parser: &mut Parser<'_>) -> Result<Xid, NotUnderstood> {
     let gtrid = bytes(parser)?;
-    let mut xid = Xid {
-        gtrid,
-        bqual: Vec::new(),
-        format: 1,
-    };
+    let (mut bqual, mut format) = (Vec::new(), 1_u64);
     if parser.eat_sign(',') {
-        xid.bqual = bytes(parser)?;
+        bqual = bytes(parser)?;
     }
     if parser.eat_sign(',') {
-        xid.format = match parser.peek().bytes() {
+        format = match parser.peek().bytes() {
             Some(bytes) => {
                 parser.advance();
-                bytes
-                    .iter()
-                    .fold(0, |value, byte| (value << 8) | u64::from(*byte))
+                big_endian(&bytes)
             }
             None => parser.number()?,
         };
     }
-    Ok(xid)
+    // The events have 32 bits of it.
+    let format = u32::try_from(format & 0xffff_ffff).map_err(|_| NotUnderstood)?;
+    Xid::new(format, &gtrid, &bqual).map_err(|_| NotUnderstood)
+}
+
+fn big_endian(bytes: &[u8]) -> u64 {
+    let append = |value: u64, byte: &u8| (value << 8) | u64::from(*byte);
+    bytes.iter().fold(0, append)
 }
 
 fn bytes(parser: &mut Parser<'_>) -> Result<Vec<u8>, NotUnderstood> {

@@ -23,3 +23,6 @@ mod table;
 mod temporal;
 pub mod token;
 mod types;
+
+#[cfg(test)]
+mod tests;

@@ -13,6 +13,7 @@ use crate::sql::parser::Parser;
 use crate::sql::table::shown_table;
 use crate::sql::token::Modes;
 use crate::text::charset::Charset;
+use crate::xa::Xid;
 
 /// What the meaning of a statement depends on beside its text. All of it is in the QUERY event's status variables,
 /// but for the databases' collations, which DDL defines, and `lower_case_table_names`, which never changes.
@@ -100,17 +101,6 @@ pub enum Statement {
         /// The tables that it can touch; `None` where the text does not tell.
         tables: Option<Vec<Name>>,
     },
-}
-
-/// The name of an XA transaction.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Xid {
-    /// Global part.
-    pub gtrid: Vec<u8>,
-    /// Branch qualifier.
-    pub bqual: Vec<u8>,
-    /// `formatID`, 1 where not said.
-    pub format: u64,
 }
 
 /// One change of definitions.
