@@ -99,6 +99,7 @@ impl Definition {
         next.columns = entries.into_iter().map(|entry| entry.column).collect();
         self.check_columns(&next.columns)?;
         set_keys(&mut next, keys);
+        forget_expressions(&mut next, alter);
         Ok(next)
     }
 
@@ -114,9 +115,13 @@ impl Definition {
         let specs: Vec<_> = changes.iter().map(|(_, change)| &change.spec).collect();
         let mut declared = resolve(&specs, next.collation.as_ref(), context);
         if let Some(convert) = convert {
-            declared
-                .iter_mut()
-                .for_each(|column| recode(column, convert));
+            let was = |old: Option<&str>| self.column(old?);
+            for ((old, change), column) in changes.iter().zip(&mut declared) {
+                recode(column, convert);
+                if change.spec.kind.length.is_none() {
+                    shrink_declared(column, was(*old));
+                }
+            }
         }
         let changed = |name: &str| {
             let mut names = changes.iter().map(|(old, _)| *old);
@@ -370,6 +375,23 @@ fn alter_column(old: &Column, alter: &Alter, convert: Option<&Collation>) -> Col
     column
 }
 
+/// The server loses an expression that SET DEFAULT gives to a column of the primary key.
+fn forget_expressions(next: &mut Definition, alter: &Alter) {
+    for action in &alter.actions {
+        let Action::SetDefault { column: name, .. } = action else {
+            continue;
+        };
+        let is_key = next.primary_key.iter().any(|key| same(&key.name, name));
+        let mut columns = next.columns.iter_mut();
+        let column = columns.find(|column| same(&column.name, name));
+        if let Some(column) = column.filter(|_| is_key)
+            && matches!(column.default, DefaultValue::Expression(_))
+        {
+            column.default = DefaultValue::None;
+        }
+    }
+}
+
 /// What a column has when its default is dropped. SHOW CREATE TABLE does not tell NULL from nothing for types that
 /// can have no constant.
 fn dropped_default(column: &Column) -> DefaultValue {
@@ -403,6 +425,31 @@ fn convert_column(column: &mut Column, to: &Collation) {
     column.kind = match to.is_binary() {
         true => ColumnType::Blob(grown),
         false => ColumnType::Text(grown),
+    };
+}
+
+/// A TEXT or BLOB that a column becomes beside a CONVERT TO gets the size of what the column was: the server means to
+/// keep what was in it, and forgets that the declaration says more.
+fn shrink_declared(column: &mut Column, was: Option<&Column>) {
+    let (Some(was), Some(size)) = (was, column.kind.lob_size()) else {
+        return;
+    };
+    let chars_max = was.kind.lob_size().map_or_else(
+        || match was.kind.has_no_literal() {
+            true => LobSize::Long.bytes_max(),
+            false => u64::from(whole_length(&was.kind).unwrap_or_default()),
+        },
+        LobSize::bytes_max,
+    );
+    let bytes = |column: &Column| {
+        let collation = column.collation.as_ref();
+        u64::from(collation.map_or(1, Collation::char_bytes_max))
+    };
+    let held = LobSize::holding(chars_max / bytes(was) * bytes(column));
+    let held = if size == LobSize::Long { size } else { held };
+    column.kind = match column.collation {
+        Some(_) => ColumnType::Text(held),
+        None => ColumnType::Blob(held),
     };
 }
 

@@ -105,6 +105,10 @@ pub(super) fn normal_default(spec: &DefaultSpec, column: &Column) -> DefaultValu
         },
         DefaultSpec::Text(text) => match number(text, column) {
             Some(value) => value,
+            // Outside strict mode: what a text starts with, or 0.
+            None if is_number(&column.kind) => {
+                number(numeric_start(text), column).unwrap_or(DefaultValue::None)
+            }
             None => text_default(text, column),
         },
         DefaultSpec::Bytes(bytes) => bytes_default(bytes, column),
@@ -160,6 +164,43 @@ fn number(text: &str, column: &Column) -> Option<DefaultValue> {
         | ColumnType::Vector(_) => return None,
     };
     Some(DefaultValue::Literal(literal))
+}
+
+fn is_number(kind: &ColumnType) -> bool {
+    match kind {
+        ColumnType::Integer { .. }
+        | ColumnType::Decimal { .. }
+        | ColumnType::Float { .. }
+        | ColumnType::Double { .. } => true,
+        ColumnType::Bit(_)
+        | ColumnType::Year
+        | ColumnType::Date
+        | ColumnType::Time(_)
+        | ColumnType::DateTime(_)
+        | ColumnType::Timestamp(_)
+        | ColumnType::Char(_)
+        | ColumnType::VarChar(_)
+        | ColumnType::Binary(_)
+        | ColumnType::VarBinary(_)
+        | ColumnType::Text(_)
+        | ColumnType::Blob(_)
+        | ColumnType::Enum(_)
+        | ColumnType::Set(_)
+        | ColumnType::Json
+        | ColumnType::Geometry { .. }
+        | ColumnType::Vector(_) => false,
+    }
+}
+
+fn numeric_start(text: &str) -> &str {
+    let text = text.trim();
+    let is_part = |sign: char| sign.is_ascii_digit() || matches!(sign, '-' | '+' | '.');
+    let end = text.find(|sign| !is_part(sign)).unwrap_or(text.len());
+    let start = text.get(..end).unwrap_or_default();
+    match rounded(start, 0) {
+        Some(_) => start,
+        None => "0",
+    }
 }
 
 /// Longest number that is worth normalising: the server's own have at most 65 digits.

@@ -290,12 +290,12 @@ fn names_are_folded_where_the_server_folds_them() {
 }
 
 fn created(text: &str) -> Definition {
-    match statement(text) {
-        Statement::Ddl(changes) => match changes.into_iter().next() {
-            Some(Change::CreateTable { definition, .. }) => definition,
-            other => panic!("{other:?}"),
-        },
-        other => panic!("{text}: {other:?}"),
+    let Statement::Ddl(changes) = statement(text) else {
+        panic!("{text}");
+    };
+    match changes.into_iter().next() {
+        Some(Change::CreateTable { definition, .. }) => definition,
+        other => panic!("{other:?}"),
     }
 }
 
