@@ -299,8 +299,34 @@ impl Definition {
         };
         Some(KeyPart::Column(KeyColumn {
             name: column.name.clone(),
-            prefix: prefix.filter(fits),
+            prefix: prefix.or_else(|| self.label_bytes(&name)).filter(fits),
         }))
+    }
+
+    /// The server takes the bytes in which a row holds a label for the start of a text, where ENUM or SET becomes one.
+    fn label_bytes(&self, name: &str) -> Option<u32> {
+        let was = self.column(name)?;
+        let (bytes, longest) = if let ColumnType::Enum(labels) = &was.kind {
+            let lengths = labels.iter().map(|label| label.chars().count());
+            let bytes = if labels.len() < 256 { 1 } else { 2 };
+            (bytes, lengths.max().unwrap_or_default())
+        } else if let ColumnType::Set(labels) = &was.kind {
+            let lengths = labels.iter().map(|label| label.chars().count());
+            let bytes = match labels.len().div_ceil(8) {
+                bytes @ 0..=4 => bytes,
+                5.. => 8,
+            };
+            (
+                bytes,
+                lengths.sum::<usize>() + labels.len().saturating_sub(1),
+            )
+        } else {
+            return None;
+        };
+        let collation = was.collation.as_ref();
+        let char_bytes = usize::try_from(collation.map_or(1, Collation::char_bytes_max)).ok()?;
+        let prefix = u32::try_from(bytes / char_bytes).ok()?;
+        (prefix > 0 && longest * char_bytes != bytes).then_some(prefix)
     }
 }
 

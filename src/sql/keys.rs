@@ -54,6 +54,8 @@ pub(super) fn key_specs(definition: &Definition) -> Vec<KeySpec> {
 
 /// Gives a definition, whose columns are in place, the keys that are declared; those of before come first.
 pub(super) fn set_keys(definition: &mut Definition, mut specs: Vec<KeySpec>) {
+    // Columns of the primary key allow no NULL from the start: the order of the others depends on it.
+    specs.sort_by_key(|spec| spec.kind != KeySpecKind::Primary);
     drop_redundant(&mut specs);
     name_functional(&mut specs);
     definition.primary_key.clear();
