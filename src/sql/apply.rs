@@ -15,7 +15,7 @@ use crate::sql::default::normal_default;
 use crate::sql::definition::{
     Column, ColumnType, DefaultValue, Definition, KeyColumn, KeyPart, LobSize, Name, same,
 };
-use crate::sql::keys::{KeySpec, KeySpecKind, key_specs, set_keys, whole_length};
+use crate::sql::keys::{KeyOrder, KeySpec, KeySpecKind, key_specs, set_keys, whole_length};
 use crate::sql::statement::Context;
 
 /// Why an ALTER does not fit a definition.
@@ -98,7 +98,7 @@ impl Definition {
         let keys = self.alter_keys(alter, &entries)?;
         next.columns = entries.into_iter().map(|entry| entry.column).collect();
         self.check_columns(&next.columns)?;
-        set_keys(&mut next, keys);
+        set_keys(&mut next, keys, KeyOrder::Sorted);
         forget_expressions(&mut next, alter);
         Ok(next)
     }

@@ -3,7 +3,7 @@
 //! A default that is not in a form known here keeps the text that it has: it is shown to readers, and no decoding
 //! depends on it.
 
-use crate::sql::definition::{Column, ColumnType, DefaultValue, same};
+use crate::sql::definition::{Column, ColumnType, DefaultValue, IntegerSize, same};
 use crate::sql::parser::Parser;
 use crate::sql::statement::NotUnderstood;
 use crate::sql::temporal;
@@ -118,15 +118,15 @@ pub(super) fn normal_default(spec: &DefaultSpec, column: &Column) -> DefaultValu
 /// For columns of numbers; `None` for all others, and for what is no number.
 fn number(text: &str, column: &Column) -> Option<DefaultValue> {
     let literal = match &column.kind {
-        ColumnType::Integer { width, .. } => {
-            let digits = rounded(text, 0)?;
+        ColumnType::Integer { size, width } => {
+            let digits = within_bytes(rounded(text, 0)?, *size, column.unsigned);
             match width {
                 Some(width) if column.zerofill => padded(&digits, usize::from(*width)),
                 Some(_) | None => digits,
             }
         }
         ColumnType::Decimal { precision, scale } => {
-            let digits = rounded(text, usize::from(*scale))?;
+            let digits = within_digits(rounded(text, usize::from(*scale))?, *precision, *scale);
             let point = usize::from(*scale > 0);
             match column.zerofill {
                 true => padded(&digits, usize::from(*precision) + point),
@@ -134,11 +134,11 @@ fn number(text: &str, column: &Column) -> Option<DefaultValue> {
             }
         }
         ColumnType::Float {
-            digits: Some((_, scale)),
+            digits: Some((precision, scale)),
         }
         | ColumnType::Double {
-            digits: Some((_, scale)),
-        } => rounded(text, usize::from(*scale))?,
+            digits: Some((precision, scale)),
+        } => within_digits(rounded(text, usize::from(*scale))?, *precision, *scale),
         ColumnType::Float { digits: None } => {
             float(&format!("{:e}", text.trim().parse::<f32>().ok()?))?
         }
@@ -200,6 +200,43 @@ fn numeric_start(text: &str) -> &str {
     match rounded(start, 0) {
         Some(_) => start,
         None => "0",
+    }
+}
+
+/// Outside strict mode, what is out of range is the nearest that is in it.
+fn within_bytes(digits: String, size: IntegerSize, unsigned: bool) -> String {
+    let bits = match size {
+        IntegerSize::Tiny => 8,
+        IntegerSize::Small => 16,
+        IntegerSize::Medium => 24,
+        IntegerSize::Int => 32,
+        IntegerSize::Big => 64,
+    };
+    let (min, max) = match unsigned {
+        true => (0, (1_i128 << bits) - 1),
+        false => (-(1_i128 << (bits - 1)), (1_i128 << (bits - 1)) - 1),
+    };
+    let limit = if digits.starts_with('-') { min } else { max };
+    let value = digits.parse::<i128>().unwrap_or(limit);
+    value.clamp(min, max).to_string()
+}
+
+/// The same for numbers with so many digits in all and behind the point.
+fn within_digits(number: String, precision: u8, scale: u8) -> String {
+    let whole = usize::from(precision.saturating_sub(scale));
+    let unsigned = number.strip_prefix('-').unwrap_or(&number);
+    let digits = unsigned.split('.').next().unwrap_or_default();
+    if digits.len() <= whole.max(1) && (whole > 0 || digits == "0") {
+        return number;
+    }
+    let sign = if number.starts_with('-') { "-" } else { "" };
+    let whole = match whole {
+        0 => "0".to_owned(),
+        whole => "9".repeat(whole),
+    };
+    match scale {
+        0 => format!("{sign}{whole}"),
+        scale => format!("{sign}{whole}.{}", "9".repeat(usize::from(scale))),
     }
 }
 

@@ -27,6 +27,16 @@ pub(super) enum KeySpecKind {
     Spatial,
 }
 
+/// Whether declared keys are in the server's order already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum KeyOrder {
+    /// They are to be brought into it. A column counts as it is when its key is reached, and the primary key, which
+    /// may change that, stands among the others: later statements can come to another order.
+    Sorted,
+    /// They are: SHOW CREATE TABLE prints them so.
+    Kept,
+}
+
 /// The keys of a definition as declarations, in their order.
 pub(super) fn key_specs(definition: &Definition) -> Vec<KeySpec> {
     let mut specs = Vec::with_capacity(definition.keys.len() + 1);
@@ -53,9 +63,7 @@ pub(super) fn key_specs(definition: &Definition) -> Vec<KeySpec> {
 }
 
 /// Gives a definition, whose columns are in place, the keys that are declared; those of before come first.
-pub(super) fn set_keys(definition: &mut Definition, mut specs: Vec<KeySpec>) {
-    // Columns of the primary key allow no NULL from the start: the order of the others depends on it.
-    specs.sort_by_key(|spec| spec.kind != KeySpecKind::Primary);
+pub(super) fn set_keys(definition: &mut Definition, mut specs: Vec<KeySpec>, order: KeyOrder) {
     drop_redundant(&mut specs);
     name_functional(&mut specs);
     definition.primary_key.clear();
@@ -83,8 +91,10 @@ pub(super) fn set_keys(definition: &mut Definition, mut specs: Vec<KeySpec>) {
         let rank = rank(kind, &parts, &definition.columns);
         keys.push((Key { name, kind, parts }, rank));
     }
-    // Stable: equal ones stay in the order of their declaration.
-    keys.sort_by_key(|(_, rank)| *rank);
+    if order == KeyOrder::Sorted {
+        // Stable: equal ones stay in the order of their declaration.
+        keys.sort_by_key(|(_, rank)| *rank);
+    }
     definition.keys = keys.into_iter().map(|(key, _)| key).collect();
 }
 
@@ -253,7 +263,7 @@ fn set_primary(definition: &mut Definition, parts: Vec<KeyPart>) {
     }
 }
 
-/// The server's order: unique keys first, those without NULL ahead, then those of stored columns, then those of whole
+/// The server's order: unique keys first, those without NULL ahead, then those of whole columns, then those of stored
 /// columns; full text last.
 type Rank = (bool, bool, bool, bool, bool);
 
@@ -264,6 +274,7 @@ fn rank(kind: KeyKind, parts: &[KeyPart], columns: &[Column]) -> Rank {
             let column = columns.find(|column| same(&column.name, &key.name));
             column.is_some_and(|column| column.nullable)
         }
+        // Not known; the place of such a key matters to nobody, since it identifies no row.
         KeyPart::Expression(_) => true,
     };
     let prefixed = |part: &KeyPart| match part {
@@ -284,12 +295,12 @@ fn rank(kind: KeyKind, parts: &[KeyPart], columns: &[Column]) -> Rank {
         KeyKind::Unique => (
             false,
             parts.iter().any(nullable),
-            computed,
             parts.iter().any(prefixed),
+            computed,
             false,
         ),
         KeyKind::Plain | KeyKind::Generated | KeyKind::Spatial => {
-            (true, false, computed, false, false)
+            (true, false, false, computed, false)
         }
         KeyKind::FullText => (true, false, false, false, true),
     }

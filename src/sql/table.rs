@@ -3,7 +3,7 @@
 use crate::sql::collation::Collation;
 use crate::sql::column::{ColumnSpec, column_spec, promote_first_timestamp, resolve};
 use crate::sql::definition::{DefaultValue, Definition, KeyColumn, KeyPart, Name};
-use crate::sql::keys::{KeySpec, KeySpecKind, set_keys};
+use crate::sql::keys::{KeyOrder, KeySpec, KeySpecKind, set_keys};
 use crate::sql::parser::Parser;
 use crate::sql::statement::{Change, Context, NotUnderstood};
 use crate::sql::token::Kind;
@@ -431,7 +431,11 @@ impl Body {
                 .filter(|(column, spec)| spec.default.is_none() && !column.kind.has_no_literal());
             unsaid.for_each(|(column, _)| column.default = DefaultValue::None);
         }
-        set_keys(&mut definition, self.keys);
+        let order = match defaults {
+            Defaults::Implied => KeyOrder::Sorted,
+            Defaults::Said => KeyOrder::Kept,
+        };
+        set_keys(&mut definition, self.keys, order);
         definition
     }
 }

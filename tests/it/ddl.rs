@@ -599,7 +599,7 @@ const KEYS: &[&[&str]] = &[
     ],
     &["CREATE TABLE t (`PRIMARY` INT, KEY (`PRIMARY`))"],
     &[
-        "CREATE TABLE t (a INT NOT NULL, b INT, v INT AS (a) NOT NULL, w INT AS (a) STORED NOT NULL, c VARCHAR(9) NOT NULL, UNIQUE uv (v), UNIQUE uc (c(3)), UNIQUE uw (w), UNIQUE ub (b), UNIQUE ua (a), UNIQUE uvc (v, c(2)), UNIQUE uf ((a + 1)), UNIQUE ubc (b, c(2)), UNIQUE ubv (b, v), KEY kv (v), KEY kc (c(1)), KEY ka (a))",
+        "CREATE TABLE t (a INT NOT NULL, b INT, v INT AS (a) NOT NULL, w INT AS (a) STORED NOT NULL, c VARCHAR(9) NOT NULL, UNIQUE uv (v), UNIQUE uc (c(3)), UNIQUE uw (w), UNIQUE ub (b), UNIQUE ua (a), UNIQUE uvc (v, c(2)), UNIQUE uf ((b + 1)), UNIQUE ubc (b, c(2)), UNIQUE ubv (b, v), KEY kv (v), KEY kc (c(1)), KEY ka (a))",
     ],
     &["CREATE TABLE t (g POINT NOT NULL SRID 0, KEY (g))"],
     &[
@@ -959,13 +959,14 @@ impl Random {
     }
 }
 
-/// Random ALTERs of one to four actions. The server refuses some, which then change nothing.
+/// Random ALTERs of one to four actions, others with another `REMORA_SEED`. The server refuses some, which then
+/// change nothing.
 #[test]
 fn random_alters() {
     const STATEMENTS: usize = 200;
     let seed = match std::env::var("REMORA_SEED") {
         Ok(seed) => seed.parse().unwrap(),
-        Err(_) => 0x9e37_79b9_7f4a_7c15 ^ u64::from(std::process::id()),
+        Err(_) => 0x9e37_79b9_7f4a_7c15,
     };
     println!("REMORA_SEED={seed}");
     let mut random = Random(seed);
@@ -982,6 +983,7 @@ fn random_alters() {
             let sql = format!("ALTER TABLE t {}", actions.join(", "));
             if tracker.run(&sql).is_ok() {
                 followed += 1;
+                println!("{sql};");
                 tracker.compare(&sql);
             }
         }
