@@ -1,6 +1,6 @@
 //! `remora check`: looks at every server and cluster of a configuration, changes nothing.
 //!
-//! Takes the checked configuration, gives one line a finding, all at once.
+//! Takes the checked configuration, gives one line a finding, all at once, and what is good to know.
 
 use std::time::Duration;
 
@@ -13,41 +13,63 @@ use crate::pipeline::preflight::{self, Finding, coverage};
 /// How long a cluster may take to answer.
 const KAFKA_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Everything that is wrong, one line each; empty where all is well.
-pub async fn check(config: &Config) -> Vec<String> {
-    let mut lines = Vec::new();
+/// What was found, one line each.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// What is wrong.
+    pub findings: Vec<String>,
+    /// What works, and could be better.
+    pub advice: Vec<String>,
+}
+
+/// Looks at everything.
+pub async fn check(config: &Config) -> Report {
+    let mut report = Report::default();
     for database in &config.databases {
+        let lines = &mut report.findings;
         let mut note = |problem: String, remedy: Option<String>| {
             let remedy = remedy
                 .map(|remedy| format!("; {remedy}"))
                 .unwrap_or_default();
             lines.push(format!("{}: {problem}{remedy}", database.name));
         };
-        for (problem, remedy) in server(database).await {
+        let (problems, advice) = server(database).await;
+        for (problem, remedy) in problems {
             note(problem, remedy);
         }
+        report
+            .advice
+            .extend(advice.map(|advice| format!("{}: mysql: {advice}", database.name)));
         if let Sink::Kafka(kafka) = &database.sink
             && let Some((problem, remedy)) = cluster(kafka.clone(), &database.topic_prefix).await
         {
             note(problem, Some(remedy));
         }
     }
-    lines
+    report
 }
 
 type Problem = (String, Option<String>);
 
-async fn server(database: &Database) -> Vec<Problem> {
+const MINIMAL: &str = "binlog_row_metadata is MINIMAL: names, labels and keys of rows come from the \
+     definitions of their tables, and what is ambiguous after a change of a table stops the database; better: \
+     SET PERSIST binlog_row_metadata = 'FULL'";
+
+async fn server(database: &Database) -> (Vec<Problem>, Option<&'static str>) {
     let owned = |error: &dyn Classify| error.remedy().map(|text| text.into_owned());
     let mut conn = match preflight::connect(&database.mysql).await {
         Ok(conn) => conn,
-        Err(error) => return vec![(format!("mysql: {error}"), owned(&error))],
+        Err(error) => return (vec![(format!("mysql: {error}"), owned(&error))], None),
     };
-    let looked = match preflight::inspect(&mut conn, database.mysql.row_image).await {
-        Ok(_) => coverage::check(&mut conn, &database.capture).await,
+    let mut advice = None;
+    let looked = match preflight::inspect(&mut conn, database.into()).await {
+        Ok(server) => {
+            advice = (!server.full_metadata).then_some(MINIMAL);
+            coverage::check(&mut conn, &database.capture).await
+        }
         Err(error) => Err(error),
     };
-    match looked {
+    let problems = match looked {
         Ok(()) => Vec::new(),
         Err(error) => {
             let remedy = owned(&error);
@@ -56,11 +78,13 @@ async fn server(database: &Database) -> Vec<Problem> {
                 let line = |finding: Finding| {
                     (format!("mysql: {}", finding.problem), Some(finding.remedy))
                 };
-                return each.map(line).collect();
+                each.map(line).collect()
+            } else {
+                vec![(format!("mysql: {error}"), remedy)]
             }
-            vec![(format!("mysql: {error}"), remedy)]
         }
-    }
+    };
+    (problems, advice)
 }
 
 async fn cluster(settings: Kafka, topic_prefix: &str) -> Option<(String, String)> {

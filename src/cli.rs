@@ -8,7 +8,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::config::{Overrides, SinkOverride, Start};
+use regex::Regex;
+
+use crate::config::{Overrides, SinkOverride, Start, table_pattern};
+use crate::replay::Replay;
 
 /// The variable that names the folder where `--config` does not.
 pub const CONFIG_VARIABLE: &str = "REMORA_CONFIG";
@@ -39,6 +42,11 @@ pub enum Command {
     /// Prints one line for each finding, with what to do about it.
     #[command(after_long_help = GUIDE)]
     Check(CheckArgs),
+    /// Read binlog files without a server: records to standard output, a ledger of every byte to standard error
+    ///
+    /// The files are read in the given order, as a server would send them. Nothing is stored. Exit code 1 says
+    /// that something stopped the reading: the last line tells what, where, and what to do.
+    Replay(ReplayArgs),
 }
 
 /// `remora run`.
@@ -77,6 +85,57 @@ pub struct CheckArgs {
     /// The folder of the configuration.
     #[command(flatten)]
     pub config: ConfigArgs,
+}
+
+/// `remora replay`.
+#[derive(Debug, Args)]
+pub struct ReplayArgs {
+    /// Binlog files, in the order of the log
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Where the records go, one JSON object a line
+    #[arg(long, value_name = "stdout|file=PATH", value_parser = sink, default_value = "stdout")]
+    pub sink: SinkOverride,
+    /// Give no records, only the ledger
+    #[arg(long)]
+    pub quiet: bool,
+    /// How the ledger looks
+    #[arg(long, value_enum, default_value = "text")]
+    pub ledger: LedgerForm,
+    /// Start of each topic
+    #[arg(long, value_name = "PREFIX", default_value = "replay")]
+    pub topic_prefix: String,
+    /// Tables to capture, as `capture.include`: a regular expression on database.table; may be repeated
+    #[arg(long, value_name = "PATTERN", value_parser = table_pattern)]
+    pub include: Vec<Regex>,
+    /// Tables to leave out, as `capture.exclude`; may be repeated
+    #[arg(long, value_name = "PATTERN", value_parser = table_pattern)]
+    pub exclude: Vec<Regex>,
+    /// Give each record its change id as the header __remora.id
+    #[arg(long)]
+    pub ids: bool,
+}
+
+impl ReplayArgs {
+    /// What is to be read, and how.
+    pub fn replay(&self) -> Replay {
+        Replay {
+            files: self.files.clone(),
+            topic_prefix: self.topic_prefix.clone(),
+            include: self.include.clone(),
+            exclude: self.exclude.clone(),
+            ids: self.ids,
+        }
+    }
+}
+
+/// How the ledger is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LedgerForm {
+    /// A table
+    Text,
+    /// One JSON object
+    Json,
 }
 
 /// Where the configuration is.
@@ -119,8 +178,8 @@ Environment:
   never from an argument, and never from the text of a configuration file.
 
 Exit codes:
-  0  run: stopped as asked; check: nothing to report
-  1  run: a database stopped by itself; check: at least one finding
+  0  run: stopped as asked; check: nothing to report; replay: read to the end
+  1  run: a database stopped by itself; check: at least one finding; replay: stopped before the end
   2  the arguments or the configuration are wrong
 
 Example:
@@ -155,7 +214,7 @@ mod tests {
         let all = ["remora", "run"].iter().chain(arguments);
         match Cli::try_parse_from(all)?.command {
             Command::Run(run) => Ok(run),
-            Command::Check(_) => panic!("asked for run"),
+            Command::Check(_) | Command::Replay(_) => panic!("asked for run"),
         }
     }
 
@@ -195,6 +254,32 @@ mod tests {
         assert_eq!(config_dir(Some("b".into())), PathBuf::from("b"));
         assert_eq!(config_dir(Some("".into())), PathBuf::from("config"));
         assert_eq!(config_dir(None), PathBuf::from("config"));
+    }
+
+    #[test]
+    fn replay_takes_files_and_tables() {
+        let parse = |arguments: &[&str]| {
+            let all = ["remora", "replay"].iter().chain(arguments);
+            match Cli::try_parse_from(all)?.command {
+                Command::Replay(replay) => Ok::<_, clap::Error>(replay),
+                Command::Check(_) | Command::Run(_) => panic!("asked for replay"),
+            }
+        };
+        let plain = parse(&["a.1", "a.2"]).unwrap();
+        assert_eq!(
+            (plain.sink.clone(), plain.quiet),
+            (SinkOverride::Stdout, false)
+        );
+        let replay = plain.replay();
+        assert_eq!(replay.files, [PathBuf::from("a.1"), PathBuf::from("a.2")]);
+        assert_eq!(replay.topic_prefix, "replay");
+        let tables = ["a", "--include", r"shop\..*", "--exclude=shop.log"];
+        let tables = parse(&tables).unwrap().replay();
+        assert!(tables.include[0].is_match("Shop.t") && !tables.include[0].is_match("shopt"));
+        assert_eq!(tables.exclude.len(), 1);
+        for wrong in [&[][..], &["a", "--include=shop"], &["a", "--ledger=xml"]] {
+            assert_eq!(parse(wrong).unwrap_err().exit_code(), 2, "{wrong:?}");
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod keys;
 mod layer;
 mod librdkafka;
 mod load;
+pub mod modes;
 mod raw;
 mod secret;
 
@@ -22,6 +23,7 @@ use std::time::Duration;
 
 use regex::Regex;
 
+use crate::config::modes::Modes;
 use crate::error::{Classify, Fault, Secret};
 
 /// The whole configuration of one process.
@@ -64,12 +66,16 @@ pub struct Database {
     pub topic_prefix: String,
     /// Where to begin when no position is stored.
     pub start: Option<Start>,
+    /// What the columns of a row are called.
+    pub schema: Schema,
     /// The server and how to reach it.
     pub mysql: Mysql,
     /// Which tables are captured.
     pub capture: Capture,
     /// What records carry beside Debezium's envelope.
     pub records: Records,
+    /// `[types]`: what values become.
+    pub modes: Modes,
     /// Where records go.
     pub sink: Sink,
     /// Where the position is kept.
@@ -85,6 +91,28 @@ pub enum Start {
     Now,
     /// At the oldest transaction that the server's binlogs still hold.
     Earliest,
+}
+
+/// Where names, labels and keys of rows come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Schema {
+    /// From the row event, and where it has none, from the table's definition at its place.
+    Auto,
+    /// From the row event; one that has none is refused.
+    RowMetadata,
+}
+
+/// Operations that become no records.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Skipped {
+    /// `c`.
+    pub inserts: bool,
+    /// `u`, key changes included.
+    pub updates: bool,
+    /// `d`.
+    pub deletes: bool,
+    /// `t`.
+    pub truncates: bool,
 }
 
 /// `[mysql]`: one server.
@@ -187,6 +215,8 @@ pub struct Capture {
 pub struct Records {
     /// A record with a null value after each delete.
     pub tombstones: bool,
+    /// Operations that become no records (`skipped.operations`).
+    pub skipped: Skipped,
     /// What stands for a text that the log does not hold.
     pub unavailable_value: String,
     /// Debezium's context headers on each record (`extended.headers.enabled`).
@@ -288,6 +318,14 @@ pub fn load_with(
     overrides: &Overrides,
 ) -> Result<Config, ConfigErrors> {
     load::read(dir, environment, overrides)
+}
+
+/// An entry of `capture.include` or `capture.exclude`, as it is read there.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn table_pattern(entry: &str) -> Result<Regex, String> {
+    check::table_pattern(entry)
 }
 
 /// All that is wrong with a configuration. Displays one line a finding; there is at least one.

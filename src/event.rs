@@ -129,6 +129,8 @@ pub struct Query<'a> {
     pub thread: u32,
     /// Error code of the statement where it failed half done; 0 for none.
     pub error: u16,
+    /// Settings that it ran under, to be read by `source::query`.
+    pub status: &'a [u8],
     /// Default database.
     pub database: &'a [u8],
     /// The statement; not always UTF-8.

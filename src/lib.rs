@@ -15,13 +15,18 @@ pub mod decode;
 pub mod encode;
 pub mod error;
 pub mod event;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod http;
 pub mod kafka;
+pub mod ledger;
 pub mod metrics;
 pub mod pipeline;
 pub mod position;
+pub mod replay;
 pub mod schema;
 pub mod sink;
 pub mod source;
+pub mod sql;
 pub mod text;
 pub mod xa;

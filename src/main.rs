@@ -1,12 +1,17 @@
 //! The `remora` program: command line to library, results to exit codes.
 
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use clap::Parser;
-use remora::check::check;
-use remora::cli::{Cli, Command};
-use remora::config::{Config, Daemon, LogFormat, Overrides, load_with};
+use remora::check::{Report, check};
+use remora::cli::{Cli, Command, LedgerForm, ReplayArgs};
+use remora::config::{Config, Daemon, LogFormat, Overrides, SinkOverride, load_with};
 use remora::daemon::run_all;
+use remora::replay::replay;
+use remora::sink::lines::LinesSink;
+use remora::sink::{Deliveries, Sink, SinkError};
 use tracing_subscriber::EnvFilter;
 
 /// A database stopped by itself, or a check found something.
@@ -15,12 +20,15 @@ const FAILED: u8 = 1;
 const MISCONFIGURED: u8 = 2;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    let (dir, overrides) = match &cli.command {
-        Command::Run(args) => (&args.config.dir, args.overrides()),
-        Command::Check(args) => (&args.config.dir, Overrides::default()),
+    let (dir, overrides, runs) = match Cli::parse().command {
+        Command::Run(args) => {
+            let overrides = args.overrides();
+            (args.config.dir, overrides, true)
+        }
+        Command::Check(args) => (args.config.dir, Overrides::default(), false),
+        Command::Replay(args) => return replay_files(&args),
     };
-    let config = match load_with(dir, std::env::vars_os(), &overrides) {
+    let config = match load_with(&dir, std::env::vars_os(), &overrides) {
         Ok(config) => config,
         Err(errors) => {
             eprintln!("{errors}");
@@ -38,13 +46,55 @@ fn main() -> ExitCode {
             return ExitCode::from(FAILED);
         }
     };
-    match cli.command {
-        Command::Run(_) => {
-            start_log(&config.daemon);
-            runtime.block_on(run(config))
-        }
-        Command::Check(_) => runtime.block_on(report(&config)),
+    if runs {
+        start_log(&config.daemon);
+        runtime.block_on(run(config))
+    } else {
+        runtime.block_on(report(&config))
     }
+}
+
+/// How long the last lines may take to be written and synced.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(60);
+
+fn replay_files(args: &ReplayArgs) -> ExitCode {
+    let mut sink = match open_sink(args) {
+        Ok(sink) => sink,
+        Err(error) => {
+            eprintln!("remora: {error}");
+            return ExitCode::from(FAILED);
+        }
+    };
+    let report = replay(&args.replay(), &mut |batch| match &mut sink {
+        Some(sink) => sink.send(batch),
+        None => Ok(()),
+    });
+    let closed = sink.map_or(Ok(()), |mut sink| {
+        sink.close(Instant::now() + CLOSE_TIMEOUT)
+    });
+    match args.ledger {
+        LedgerForm::Text => eprintln!("{report}"),
+        LedgerForm::Json => eprintln!("{}", report.to_json()),
+    }
+    if let Err(error) = &closed {
+        eprintln!("remora: {error}");
+    }
+    if closed.is_err() || report.failure.is_some() {
+        return ExitCode::from(FAILED);
+    }
+    ExitCode::SUCCESS
+}
+
+fn open_sink(args: &ReplayArgs) -> Result<Option<LinesSink>, SinkError> {
+    if args.quiet {
+        return Ok(None);
+    }
+    // The sink's close says whether everything is out: nobody waits for single batches.
+    let deliveries: Deliveries = Arc::new(drop);
+    Ok(Some(match &args.sink {
+        SinkOverride::Stdout => LinesSink::stdout(&[], deliveries),
+        SinkOverride::File(path) => LinesSink::file(path.as_ref(), &[], deliveries)?,
+    }))
 }
 
 async fn run(config: Config) -> ExitCode {
@@ -58,7 +108,10 @@ async fn run(config: Config) -> ExitCode {
 }
 
 async fn report(config: &Config) -> ExitCode {
-    let findings = check(config).await;
+    let Report { findings, advice } = check(config).await;
+    for line in advice {
+        eprintln!("{line}");
+    }
     if findings.is_empty() {
         eprintln!(
             "{} databases checked: nothing to report",

@@ -12,6 +12,7 @@ use prometheus::{
 };
 
 use crate::error::Fault;
+use crate::ledger::{Entry, Ledger, Line, Origin};
 
 type Counter = GenericCounter<AtomicU64>;
 type CounterVec = GenericCounterVec<AtomicU64>;
@@ -102,10 +103,14 @@ pub struct Meters {
     pub event_bytes: Counter,
     /// Events passed over by name.
     pub ignored_events: Counter,
+    /// What became of each event; see [`Meters::publish_ledger`].
+    ledger: LedgerFamilies,
     /// Transactions read to their end.
     pub transactions: Counter,
     /// Batches handed to the sink and not acknowledged.
     pub batches_in_flight: IntGauge,
+    /// Tables whose definition was read while the stream was behind.
+    pub assumed_tables: IntGauge,
     /// Dump connections after the first.
     pub reconnects: Counter,
     /// Positions stored.
@@ -128,6 +133,13 @@ pub struct Meters {
     status: Mutex<Status>,
 }
 
+/// Events and bytes, by origin, fate and kind.
+#[derive(Clone, Debug)]
+struct LedgerFamilies {
+    events: CounterVec,
+    bytes: CounterVec,
+}
+
 /// One family a field of [`Meters`].
 struct Families {
     lag: GaugeVec,
@@ -137,11 +149,13 @@ struct Families {
     events: CounterVec,
     event_bytes: CounterVec,
     ignored_events: CounterVec,
+    ledger: LedgerFamilies,
     transactions: CounterVec,
     reconnects: CounterVec,
     checkpoints: CounterVec,
     checkpoint_errors: CounterVec,
     batches_in_flight: IntGaugeVec,
+    assumed_tables: IntGaugeVec,
     position_file: IntGaugeVec,
     position_offset: IntGaugeVec,
     waiting: Waiting,
@@ -237,6 +251,26 @@ impl Meters {
         status.trouble = trouble;
     }
 
+    /// Adds what the ledger has beyond `published`. Meant for ticks: what has not come yet has no counter.
+    pub fn publish_ledger(&self, ledger: &Ledger, published: &Ledger) {
+        for Line {
+            origin,
+            entry,
+            tally,
+        } in ledger.lines()
+        {
+            let before = published.tally(origin, entry);
+            // Rows of an open group go elsewhere at its end, and a counter never goes back.
+            if entry.is_final() && tally != before {
+                self.ledger.add(
+                    &self.database,
+                    (origin, entry),
+                    [tally.events - before.events, tally.bytes - before.bytes],
+                );
+            }
+        }
+    }
+
     /// Says up to where everything is delivered.
     pub fn set_position(&self, position: String) {
         self.lock().position = position;
@@ -253,25 +287,65 @@ impl Meters {
     }
 }
 
+impl LedgerFamilies {
+    fn register(registry: &Registry) -> Result<LedgerFamilies, prometheus::Error> {
+        let counter = |name: &str, help: &str| {
+            let labels = ["database", "origin", "fate", "kind"];
+            let family = CounterVec::new(Opts::new(name, help), &labels)?;
+            registry.register(Box::new(family.clone()))?;
+            Ok::<_, prometheus::Error>(family)
+        };
+        Ok(LedgerFamilies {
+            events: counter(
+                "remora_ledger_events_total",
+                "Binlog events by what became of them",
+            )?,
+            bytes: counter("remora_ledger_bytes_total", "Bytes of those events")?,
+        })
+    }
+
+    fn add(&self, database: &str, (origin, entry): (Origin, Entry), [events, bytes]: [u64; 2]) {
+        let labels = &[database, origin.as_str(), entry.fate(), entry.kind()];
+        self.events.with_label_values(labels).inc_by(events);
+        self.bytes.with_label_values(labels).inc_by(bytes);
+    }
+}
+
+fn counter(
+    registry: &Registry,
+    (name, help): (&str, &str),
+    labels: &[&str],
+) -> Result<CounterVec, prometheus::Error> {
+    let family = CounterVec::new(Opts::new(name, help), labels)?;
+    registry.register(Box::new(family.clone()))?;
+    Ok(family)
+}
+
+fn gauge(
+    registry: &Registry,
+    (name, help): (&str, &str),
+    labels: &[&str],
+) -> Result<IntGaugeVec, prometheus::Error> {
+    let family = IntGaugeVec::new(Opts::new(name, help), labels)?;
+    registry.register(Box::new(family.clone()))?;
+    Ok(family)
+}
+
+fn lag(registry: &Registry) -> Result<GaugeVec, prometheus::Error> {
+    let help = "Seconds since the commit of the oldest change that is read and not delivered, by the \
+                server's clock";
+    let family = GaugeVec::new(Opts::new("remora_lag_seconds", help), &["database"])?;
+    registry.register(Box::new(family.clone()))?;
+    Ok(family)
+}
+
 impl Families {
     fn register(registry: &Registry) -> Result<Families, prometheus::Error> {
-        let counter = |name: &str, help: &str, labels: &[&str]| {
-            let family = CounterVec::new(Opts::new(name, help), labels)?;
-            registry.register(Box::new(family.clone()))?;
-            Ok::<_, prometheus::Error>(family)
-        };
-        let gauge = |name: &str, help: &str, labels: &[&str]| {
-            let family = IntGaugeVec::new(Opts::new(name, help), labels)?;
-            registry.register(Box::new(family.clone()))?;
-            Ok::<_, prometheus::Error>(family)
-        };
         const D: &[&str] = &["database"];
-        let lag = "Seconds since the commit of the oldest change that is read and not delivered, by the \
-                   server's clock";
-        let lag = GaugeVec::new(Opts::new("remora_lag_seconds", lag), D)?;
-        registry.register(Box::new(lag.clone()))?;
+        let counter = |name: &str, help: &str, labels| counter(registry, (name, help), labels);
+        let gauge = |name: &str, help: &str, labels| gauge(registry, (name, help), labels);
         Ok(Families {
-            lag,
+            lag: lag(registry)?,
             waiting: Waiting::register(registry)?,
             rows: counter(
                 "remora_rows_total",
@@ -287,6 +361,7 @@ impl Families {
                 "Events passed over by name",
                 D,
             )?,
+            ledger: LedgerFamilies::register(registry)?,
             transactions: counter(
                 "remora_transactions_total",
                 "Transactions read to their end",
@@ -301,6 +376,11 @@ impl Families {
             checkpoint_errors: counter(
                 "remora_checkpoint_errors_total",
                 "Positions that could not be stored",
+                D,
+            )?,
+            assumed_tables: gauge(
+                "remora_assumed_tables",
+                "Tables whose definition was read while the stream was behind",
                 D,
             )?,
             batches_in_flight: gauge(
@@ -328,6 +408,10 @@ impl Families {
 
     fn meters(&self, database: &str) -> Meters {
         let name = &[database];
+        // The other lines come with their first event: three times as many, most of which stay empty.
+        for entry in [Entry::Emitted, Entry::NotIncluded, Entry::Refused] {
+            self.ledger.add(database, (Origin::File, entry), [0, 0]);
+        }
         let state = |phase: Phase| {
             (
                 phase,
@@ -343,11 +427,13 @@ impl Families {
             events: self.events.with_label_values(name),
             event_bytes: self.event_bytes.with_label_values(name),
             ignored_events: self.ignored_events.with_label_values(name),
+            ledger: self.ledger.clone(),
             transactions: self.transactions.with_label_values(name),
             reconnects: self.reconnects.with_label_values(name),
             checkpoints: self.checkpoints.with_label_values(name),
             checkpoint_errors: self.checkpoint_errors.with_label_values(name),
             batches_in_flight: self.batches_in_flight.with_label_values(name),
+            assumed_tables: self.assumed_tables.with_label_values(name),
             position_file: self.position_file.with_label_values(name),
             position_offset: self.position_offset.with_label_values(name),
             xa_prepared: self.waiting.prepared.with_label_values(name),
@@ -381,6 +467,28 @@ mod tests {
             "remora_lag_seconds{database=\"b\"} 0",
         ] {
             assert!(text.contains(line), "{line} is not in\n{text}");
+        }
+    }
+
+    #[test]
+    fn the_ledger_is_published_by_what_it_gained() {
+        use crate::event::Body;
+        let metrics = Metrics::new(&["a".to_owned()]).unwrap();
+        let (mut ledger, mut published) = (Ledger::default(), Ledger::default());
+        for bytes in [31, 40] {
+            ledger.begin();
+            ledger.open(Origin::File, &Body::Xid);
+            ledger.close(bytes, true);
+            metrics.databases()[0].publish_ledger(&ledger, &published);
+            published = ledger.clone();
+        }
+        let text = String::from_utf8(metrics.render().unwrap()).unwrap();
+        let labels = r#"{database="a",fate="control",kind="xid",origin="file"}"#;
+        for line in [
+            format!("remora_ledger_events_total{labels} 2"),
+            format!("remora_ledger_bytes_total{labels} 71"),
+        ] {
+            assert!(text.contains(&line), "{line} is not in\n{text}");
         }
     }
 

@@ -4,35 +4,38 @@
 //! [`Outbox`]. It is pure: no IO, no clock, no await, so that a test can stop it at any step. `run`
 //! beside it connects a state to a server, a sink and a store.
 
+mod ddl;
 mod ends;
 pub mod error;
 pub mod holding;
 pub mod preflight;
 pub mod progress;
 pub mod resume;
+mod rows;
 pub mod run;
+pub mod scan;
 
 use std::sync::Arc;
 
 use crate::checkpoint::window::Window;
-use crate::config::RowImage;
-use crate::cursor::Cursor;
-use crate::decode::image::{self, ImageError};
-use crate::encode::envelope::{Encoder, Origin, RowNumber, Style};
-use crate::event::{Body, Event, Operation, Payload, Rows};
+use crate::config::{RowImage, Skipped};
+use crate::encode::envelope::{Encoder, Style};
+use crate::event::{Body, Event, Payload};
+use crate::ledger::{Entry, Ledger, Origin as EventOrigin};
 use crate::pipeline::error::{Cause, Error};
 use crate::pipeline::holding::Holding;
 use crate::pipeline::holding::folder::Folder;
 use crate::pipeline::progress::Progress;
 use crate::pipeline::resume::{Reading, Resume};
 use crate::position::Position;
-use crate::schema::catalog::{Catalog, Rules, Table};
-use crate::schema::plan::Plan;
+use crate::schema::catalog::{Catalog, Rules};
+use crate::schema::definitions::Definitions;
 use crate::sink::batch::{Batch, BatchSeq};
 use crate::source::binlog::{Decoder, EventError, read_inner};
 use crate::source::chunk::Chunk;
 use crate::source::payload::{Inflater, Limits};
 use crate::source::transaction::{Ends, Step, Transaction};
+use crate::sql::definition::{Definition, Name};
 
 /// Bytes of records from which on a batch goes out.
 pub const BATCH_BYTES: usize = 256 << 10;
@@ -63,16 +66,58 @@ pub trait Outbox {
     /// Where the database is to stop; the state must not be used then.
     fn send(&mut self, batch: Batch) -> Result<Batch, Error>;
 
-    /// Takes a position up to which everything is delivered.
+    /// Takes a position up to which everything is delivered, and the table definitions there where they
+    /// are not those of the position before.
     ///
     /// # Errors
     /// As for `send`.
-    fn store(&mut self, position: &Position) -> Result<(), Error>;
+    fn store(
+        &mut self,
+        position: &Position,
+        definitions: Option<&Arc<Definitions>>,
+    ) -> Result<(), Error>;
+
+    /// Asks the server for a table's definition as it is now; by default there is none, and no server.
+    ///
+    /// # Errors
+    /// The server cannot be asked.
+    fn definition(&mut self, _table: &Name) -> Result<Described, Error> {
+        Ok(Described::As {
+            definition: None,
+            until: Position::default(),
+        })
+    }
+
+    /// Asks for the tables whose definitions the statements between two places of the binlog may change;
+    /// `None` where it may be any, as by default.
+    ///
+    /// # Errors
+    /// The binlog cannot be read there.
+    fn touched(&mut self, _from: &Position, _until: &Position) -> Result<Option<Vec<Name>>, Error> {
+        Ok(None)
+    }
 
     /// Where groups wait that have no place in memory; by default nowhere.
     fn disk(&mut self) -> Option<&mut Folder> {
         None
     }
+}
+
+/// What the server says of a table.
+#[derive(Clone, Debug)]
+pub enum Described {
+    /// How it looks.
+    As {
+        /// `None` where there is no such table.
+        definition: Option<Box<Definition>>,
+        /// Where the server was just after.
+        until: Position,
+    },
+    /// Nothing.
+    Not {
+        /// Why.
+        reason: String,
+    },
 }
 
 /// What was read and written since the start.
@@ -107,6 +152,15 @@ pub struct Bounds {
     pub row_image: RowImage,
 }
 
+/// Where a database goes on.
+#[derive(Clone, Debug, Default)]
+pub struct Begin {
+    /// Up to here everything is delivered.
+    pub position: Position,
+    /// What is known of the tables there.
+    pub definitions: Definitions,
+}
+
 /// One database between its source and its sink.
 pub struct State {
     bounds: Bounds,
@@ -115,6 +169,7 @@ pub struct State {
     catalog: Catalog,
     encoder: Encoder,
     count_all_rows: bool,
+    skipped: Skipped,
     batch: Batch,
     holding: Holding,
     resume: Option<Resume>,
@@ -125,20 +180,32 @@ pub struct State {
     read: Position,
     delivered: Position,
     moved: bool,
+    // Definitions of the delivered position that are not stored yet.
+    unstored: Option<Arc<Definitions>>,
+    // The definitions have changed since the last commit.
+    redefined: bool,
+    // As they were before the open group, where it has changed them.
+    before_group: Option<Definitions>,
     counts: Counts,
+    ledger: Ledger,
 }
 
 impl State {
     /// For a database that has been delivered up to `position`.
-    pub fn new(position: Position, rules: Rules, style: Style, bounds: Bounds) -> State {
+    pub fn new(begin: Begin, rules: Rules, style: Style, bounds: Bounds) -> State {
+        let Begin {
+            position,
+            definitions,
+        } = begin;
         let (from, resume) = Resume::from(&position);
         let gtids = position.gtids.clone();
         State {
             bounds,
             decoder: Decoder::new(),
             transaction: Transaction::new(gtids.is_some(), &from),
-            catalog: Catalog::new(rules),
+            catalog: Catalog::new(rules, definitions),
             count_all_rows: style.ids,
+            skipped: style.skipped,
             encoder: Encoder::new(style),
             batch: Batch::default(),
             holding: Holding::new(bounds.memory_bytes_max),
@@ -150,7 +217,11 @@ impl State {
             read: Position::new(gtids, from),
             delivered: position,
             moved: false,
+            unstored: None,
+            redefined: false,
+            before_group: None,
             counts: Counts::default(),
+            ledger: Ledger::default(),
         }
     }
 
@@ -186,6 +257,11 @@ impl State {
         self.window.len()
     }
 
+    /// Tables whose definition is assumed; see [`Definitions`].
+    pub fn assumed_tables(&self) -> usize {
+        self.catalog.definitions.assumed()
+    }
+
     /// The groups that wait for their end.
     pub fn holding(&self) -> &Holding {
         &self.holding
@@ -194,6 +270,11 @@ impl State {
     /// What was read and written since the start.
     pub fn counts(&self) -> &Counts {
         &self.counts
+    }
+
+    /// What became of each event.
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
     }
 
     /// Takes one input to its end.
@@ -207,21 +288,20 @@ impl State {
             Input::Events { chunk, now_ns } => {
                 let result = chunk
                     .iter()
-                    .try_for_each(|bytes| self.event(bytes, now_ns, outbox));
+                    .try_for_each(|bytes| self.counted(bytes, now_ns, outbox));
                 // What was read before a bad event stands, and goes out.
                 self.flush(outbox)?;
                 return result;
             }
             Input::Acked(seq) => {
-                let delivered = &mut self.delivered;
-                self.window
-                    .acked(seq, |end| progress::deliver(delivered, &end))?;
-                self.moved = true;
+                self.acked(seq)?;
             }
             Input::Tick => {
+                self.redefined |= self.catalog.definitions.settle(&self.read);
                 if self.moved {
                     self.moved = false;
-                    outbox.store(&self.delivered)?;
+                    let definitions = self.unstored.take();
+                    outbox.store(&self.delivered, definitions.as_ref())?;
                 }
             }
         }
@@ -232,8 +312,28 @@ impl State {
     fn connected(&mut self, outbox: &mut dyn Outbox) -> Result<(), Error> {
         self.decoder = Decoder::new();
         self.transaction = Transaction::new(self.read.gtids.is_some(), &self.read.end);
+        self.undo_definitions();
         self.catalog.clear();
         self.drop_held(outbox)
+    }
+
+    fn acked(&mut self, seq: BatchSeq) -> Result<(), Error> {
+        let (delivered, unstored) = (&mut self.delivered, &mut self.unstored);
+        self.window.acked(seq, |end| {
+            progress::deliver(delivered, &end);
+            if end.definitions.is_some() {
+                *unstored = end.definitions;
+            }
+        })?;
+        self.moved = true;
+        Ok(())
+    }
+
+    fn counted(&mut self, bytes: &[u8], now_ns: u64, outbox: &mut dyn Outbox) -> Result<(), Error> {
+        self.ledger.begin();
+        let result = self.event(bytes, now_ns, outbox);
+        self.ledger.close(bytes.len(), result.is_ok());
+        result
     }
 
     fn event(&mut self, bytes: &[u8], now_ns: u64, outbox: &mut dyn Outbox) -> Result<(), Error> {
@@ -241,6 +341,7 @@ impl State {
             .decoder
             .read(bytes)
             .map_err(|e| Error::at(self.transaction.place(None), e))?;
+        self.ledger.open(EventOrigin::of(&event), &event.body);
         self.counts.events += 1;
         self.counts.event_bytes += bytes.len() as u64;
         let step = self.transaction.step(&event);
@@ -270,13 +371,16 @@ impl State {
                 return Err(at(EventError::Malformed { code: 40, what }.into()));
             }
             let event = read_inner(&buffer).map_err(|e| at(e.into()))?;
+            self.ledger.open(EventOrigin::Compressed, &event.body);
             let step = self.transaction.step(&event).map_err(|e| at(e.into()))?;
             // The group counts only when the payload is read to its end and as long as it claims.
             match step.ends() {
                 Ends::Group(step) => end = Some(step),
                 Ends::Nothing(step) => self.step(&event, step, now_ns, outbox)?,
             }
+            self.ledger.close(buffer.len(), true);
         }
+        self.ledger.open(EventOrigin::of(outer), &outer.body);
         self.transaction.leave_payload().map_err(|e| at(e.into()))?;
         if let Some(end) = end {
             self.step(outer, end, now_ns, outbox)?;
@@ -295,6 +399,9 @@ impl State {
         outbox: &mut dyn Outbox,
     ) -> Result<(), Error> {
         if self.reading()? == Reading::Delivered {
+            if let Step::Rows(_) = step {
+                self.ledger.becomes(Entry::Delivered);
+            }
             self.pass_over(step);
             return Ok(());
         }
@@ -307,40 +414,29 @@ impl State {
             Step::NewFile => {
                 self.catalog.clear();
                 // What a server had not finished when it died never happened.
-                if self.transaction.open().is_none() && !self.holding.is_clean() {
-                    self.drop_held(outbox)?;
-                }
-            }
-            Step::TableMap(map) => {
-                let result = self.catalog.table_map(&map);
-                result.map_err(|e| Error::at(self.transaction.place(Some(event)), e))?;
-            }
-            Step::Rows(rows) => {
-                let (sent, records, bytes) =
-                    (self.sent, self.batch.records.len(), self.batch.bytes.len());
-                if let Err(mut error) = self.rows(event, &rows, now_ns, outbox) {
-                    // Nothing of an event that cannot be read to its end, unless some had to leave.
-                    if self.sent == sent {
-                        self.batch.records.truncate(records);
-                        self.batch.bytes.truncate(bytes);
+                if self.transaction.open().is_none() {
+                    self.undo_definitions();
+                    if !self.holding.is_clean() {
+                        self.drop_held(outbox)?;
                     }
-                    error
-                        .place
-                        .get_or_insert_with(|| Box::new(self.transaction.place(Some(event))));
-                    return Err(error);
                 }
             }
-            Step::Ddl {
-                end: Some(commit), ..
-            } => self.finish(commit.into()),
-            // With full row metadata a statement cannot surprise: the next TABLE_MAP has the new shape.
-            Step::Ddl { end: None, .. } => {}
-            Step::Savepoint(name) => self.holding.savepoint(name),
+            Step::TableMap(map) => self.table_map(event, &map, outbox)?,
+            Step::Statement(query) => self.statement(event, &query)?,
+            Step::Rows(rows) => self.rows(event, &rows, now_ns, outbox)?,
+            Step::Ddl { query, end } => {
+                self.ddl(event, (&query, end.as_ref()), now_ns)?;
+                if let Some(end) = end {
+                    self.finish(end.into());
+                }
+            }
+            Step::Savepoint(name) => self.holding.savepoint(name, self.ledger.unfinished()),
             Step::RollbackTo(name) => {
-                if !self.holding.back_to(&name, outbox)? {
+                let Some(unfinished) = self.holding.back_to(&name, outbox)? else {
                     let place = self.transaction.place(Some(event));
                     return Err(Error::at(place, Cause::UnknownSavepoint));
-                }
+                };
+                self.ledger.back_to(unfinished);
             }
             Step::Commit(commit) => {
                 let held = self.holding.take();
@@ -348,6 +444,7 @@ impl State {
             }
             Step::Rollback(commit) => {
                 self.drop_held(outbox)?;
+                self.undo_definitions();
                 self.finish(commit.into());
             }
             Step::Prepared { prepared, end } => self.prepared(event, prepared, end, outbox)?,
@@ -363,100 +460,6 @@ impl State {
         Ok(())
     }
 
-    fn rows(
-        &mut self,
-        event: &Event<'_>,
-        rows: &Rows<'_>,
-        now_ns: u64,
-        outbox: &mut dyn Outbox,
-    ) -> Result<(), Error> {
-        let plan = match self.catalog.table(rows.table_id) {
-            Some(Table::Captured(plan)) => Arc::clone(plan),
-            Some(Table::Filtered(layouts)) => {
-                if self.count_all_rows {
-                    let count = image::count_rows(rows, layouts);
-                    let count = count.map_err(|e| unfit(rows.table_id.to_string(), e))?;
-                    self.transaction.count_rows(count);
-                }
-                return Ok(());
-            }
-            // The server ends a statement that touched no row with an empty event for no table.
-            None if rows.images.is_empty() => return Ok(()),
-            None => return Err(unfit(rows.table_id.to_string(), ImageError::NoTableMap)),
-        };
-        let sparse = image::check(rows, plan.columns.len(), self.bounds.row_image);
-        let sparse = sparse.map_err(|e| unfit(plan.name(), e))?;
-        self.encoder.set_images(sparse.as_ref());
-        let waits = self.begin_rows(event, (&plan, rows.operation), now_ns);
-        let mut cursor = Cursor::new(rows.images);
-        let mut in_event = 0;
-        while !cursor.is_empty() {
-            let number = RowNumber {
-                in_event,
-                in_group: self.transaction.rows(),
-            };
-            let batch = match waits {
-                true => self.holding.batch(),
-                false => &mut self.batch,
-            };
-            self.encoder
-                .row(batch, &plan, &mut cursor, number)
-                .map_err(|source| Cause::Row {
-                    table: plan.name(),
-                    source,
-                })?;
-            self.transaction.count_rows(1);
-            in_event += 1;
-            if waits {
-                self.holding.grown(outbox)?;
-            } else if self.batch.bytes.len() >= BATCH_BYTES {
-                self.flush(outbox)?;
-            }
-        }
-        if waits {
-            self.holding.count(rows.operation, u64::from(in_event));
-            return Ok(());
-        }
-        let count = &mut self.counts.rows;
-        let [inserted, updated, deleted] = count;
-        match rows.operation {
-            Operation::Insert => *inserted += u64::from(in_event),
-            Operation::Update => *updated += u64::from(in_event),
-            Operation::Delete => *deleted += u64::from(in_event),
-        }
-        Ok(())
-    }
-
-    /// Tells the encoder where the rows come from; gives whether they must wait for the group's end.
-    fn begin_rows(
-        &mut self,
-        event: &Event<'_>,
-        (plan, operation): (&Plan, Operation),
-        now_ns: u64,
-    ) -> bool {
-        let Some(open) = self.transaction.open() else {
-            return false;
-        };
-        // Without GTIDs Debezium shows the second of the statement, although a finer time is logged.
-        let commit_us = match open.gtid {
-            Some(_) if open.commit_us > 0 => open.commit_us,
-            Some(_) | None => u64::from(event.header.timestamp) * 1_000_000,
-        };
-        let origin = Origin {
-            commit_us,
-            now_ns,
-            server_id: event.header.server_id,
-            gtid: open.gtid,
-            file: self.transaction.file(),
-            pos: self.transaction.start_of(event),
-            group_start: open.start,
-            thread: open.thread,
-            operation,
-        };
-        self.encoder.begin_event(plan, &origin);
-        open.waits
-    }
-
     /// Sends what is gathered. Commits without records wait for the records sent before them.
     fn flush(&mut self, outbox: &mut dyn Outbox) -> Result<(), Error> {
         if !self.batch.records.is_empty() {
@@ -466,10 +469,7 @@ impl State {
             self.sent += 1;
             let seq = BatchSeq(self.sent);
             self.window.sent(seq, self.commits.drain(..))?;
-            let delivered = &mut self.delivered;
-            self.window
-                .acked(seq, |end| progress::deliver(delivered, &end))?;
-            self.moved = true;
+            self.acked(seq)?;
         }
         Ok(())
     }
@@ -485,8 +485,4 @@ impl State {
         empty.bytes.shrink_to(4 * BATCH_BYTES);
         Ok(empty)
     }
-}
-
-fn unfit(table: String, source: ImageError) -> Error {
-    Cause::Rows { table, source }.into()
 }

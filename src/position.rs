@@ -425,6 +425,25 @@ impl Position {
     }
 }
 
+impl Position {
+    /// Whether a stream that has read up to `read` has come here.
+    pub fn is_reached(&self, read: &Position) -> bool {
+        match (&self.gtids, &read.gtids) {
+            (Some(mine), Some(read)) => mine.is_subset(read),
+            (None, _) | (_, None) => self.end.order() <= read.end.order(),
+        }
+    }
+}
+
+impl FilePosition {
+    /// Compares places of one server: by the number of the file, which may outgrow six digits.
+    fn order(&self) -> (usize, &str, u64) {
+        let number = self.file.rsplit('.').next().unwrap_or_default();
+        let digits = number.trim_start_matches('0');
+        (digits.len(), digits, self.offset)
+    }
+}
+
 /// Where something stands in the stream, for errors and logs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Place {

@@ -1,5 +1,5 @@
 //! The position in a compacted topic of the sink's cluster: one record a database, its key the topic
-//! prefix.
+//! prefix, and one for each of its parts, whose key is the prefix, `#` and the part's name.
 //!
 //! Takes `[kafka]` and a topic name; gives a [`Store`]. It joins no consumer group, commits no offset,
 //! and never takes a topic that could forget the position.
@@ -27,6 +27,8 @@ use rdkafka::producer::BaseRecord;
 use rdkafka::producer::ProducerContext;
 use rdkafka::producer::ThreadedProducer;
 
+use super::store::Contents;
+use super::store::POSITION;
 use super::store::Store;
 use super::store::StoreError;
 use crate::config;
@@ -74,7 +76,8 @@ struct Writer {
 }
 
 impl KafkaStore {
-    /// A store for the record whose key is `key`, the database's topic prefix. Connects to nothing yet.
+    /// A store for the records whose keys begin with `key`, the database's topic prefix. Connects to
+    /// nothing yet.
     pub fn new(settings: &config::Kafka, client_id: &str, topic: &str, key: &str) -> KafkaStore {
         KafkaStore {
             topic: topic.to_owned(),
@@ -213,19 +216,37 @@ impl KafkaStore {
         );
     }
 
-    /// The value of the last record of our key below `end`, the end that the topic had before.
-    fn last_record(
+    /// The name of the record that a key of ours has; `None` for another database's. A topic prefix has
+    /// no `#` in it, so no other database's key begins with ours and a `#`.
+    fn name_of<'a>(&self, key: Option<&'a [u8]>) -> Option<&'a str> {
+        let rest = key?.strip_prefix(self.key.as_bytes())?;
+        match rest.split_first() {
+            None => Some(POSITION),
+            Some((b'#', name)) => std::str::from_utf8(name).ok(),
+            Some(_) => None,
+        }
+    }
+
+    fn key_of(&self, name: &str) -> String {
+        match name {
+            POSITION => self.key.clone(),
+            part => format!("{}#{part}", self.key),
+        }
+    }
+
+    /// The values of the last records of our keys below `end`, the end that the topic had before.
+    fn last_records(
         &self,
         reader: &BaseConsumer<Reader>,
         end: i64,
         deadline: Instant,
-    ) -> Result<Option<Vec<u8>>, StoreError> {
+    ) -> Result<Contents, StoreError> {
         let mut assignment = TopicPartitionList::new();
         assignment
             .add_partition_offset(&self.topic, 0, Offset::Beginning)
             .and_then(|()| reader.assign(&assignment))
             .map_err(|error| self.not_read(error.to_string()))?;
-        let mut last = None;
+        let mut last = Contents::new();
         let mut reason = "no answer".to_owned();
         let mut at_end: Option<Instant> = None;
         while Instant::now() < deadline {
@@ -236,8 +257,11 @@ impl KafkaStore {
                 None => {}
                 Some(Ok(message)) => {
                     at_end = None;
-                    if message.key() == Some(self.key.as_bytes()) {
-                        last = message.payload().map(<[u8]>::to_vec);
+                    if let Some(name) = self.name_of(message.key()) {
+                        match message.payload() {
+                            Some(record) => last.insert(name.to_owned(), record.to_vec()),
+                            None => last.remove(name),
+                        };
                     }
                     if message.offset() + 1 >= end {
                         return Ok(last);
@@ -298,28 +322,29 @@ impl KafkaStore {
 }
 
 impl Store for KafkaStore {
-    fn load(&mut self) -> Result<Option<Vec<u8>>, StoreError> {
+    fn load(&mut self) -> Result<Contents, StoreError> {
         let deadline = Instant::now() + LOAD_TIMEOUT;
         let reader = self.reader()?;
         self.ensure_topic(&reader, deadline)?;
         let (start, end) = self.bounds(&reader, deadline)?;
         if start == end {
-            return Ok(None);
+            return Ok(Contents::new());
         }
-        self.last_record(&reader, end, deadline)
+        self.last_records(&reader, end, deadline)
     }
 
-    fn save(&mut self, record: &[u8]) -> Result<(), StoreError> {
+    fn save(&mut self, name: &str, record: Option<&[u8]>) -> Result<(), StoreError> {
         // A writer that failed is not used again: whatever it still holds must not follow a newer record.
         let mut writer = match self.writer.take() {
             Some(writer) => writer,
             None => self.writer()?,
         };
         writer.saves += 1;
-        let message = BaseRecord::with_opaque_to(&self.topic, writer.saves)
+        let key = self.key_of(name);
+        let mut message = BaseRecord::with_opaque_to(&self.topic, writer.saves)
             .partition(0)
-            .key(self.key.as_bytes())
-            .payload(record);
+            .key(key.as_bytes());
+        message.payload = record;
         let not_written = |code| StoreError::NotWritten {
             topic: self.topic.clone(),
             code,
@@ -440,7 +465,7 @@ mod tests {
 
     /// `load` once the topic is known to every broker that is asked.
     fn load(store: &mut KafkaStore) -> Result<Option<String>, StoreError> {
-        let record = store.load()?;
+        let record = store.load()?.remove(POSITION);
         Ok(record.map(|record| String::from_utf8(record).unwrap()))
     }
 
@@ -452,23 +477,38 @@ mod tests {
     }
 
     #[test]
-    fn the_last_record_of_the_key_is_read_from_a_mock_cluster() {
+    fn the_last_records_of_the_keys_are_read_from_a_mock_cluster() {
         let mock = rdkafka::mocking::MockCluster::new(1).unwrap();
         mock.create_topic("positions", 1, 1).unwrap();
         let settings = settings(&mock.bootstrap_servers());
         let mut mine = KafkaStore::new(&settings, "remora-a", "positions", "a");
         let mut other = KafkaStore::new(&settings, "remora-b", "positions", "b");
-        mine.save(b"first").unwrap();
-        mine.save(b"second").unwrap();
-        other.save(b"foreign").unwrap();
+        mine.save(POSITION, Some(b"first")).unwrap();
+        mine.save("tables.1.0", Some(b"part")).unwrap();
+        mine.save("tables.0.0", Some(b"gone")).unwrap();
+        mine.save("tables.0.0", None).unwrap();
+        mine.save(POSITION, Some(b"second")).unwrap();
+        other.save(POSITION, Some(b"foreign")).unwrap();
         // The mock cluster cannot describe a topic's settings, so `load` is taken from there on.
-        for (store, expected) in [(&mine, &b"second"[..]), (&other, &b"foreign"[..])] {
+        let expected = |records: &[(&str, &[u8])]| {
+            let pairs = records.iter();
+            pairs
+                .map(|(name, record)| ((*name).to_owned(), record.to_vec()))
+                .collect::<Contents>()
+        };
+        for (store, expected) in [
+            (
+                &mine,
+                expected(&[(POSITION, b"second"), ("tables.1.0", b"part")]),
+            ),
+            (&other, expected(&[(POSITION, b"foreign")])),
+        ] {
             let deadline = Instant::now() + LOAD_TIMEOUT;
             let reader = store.reader().unwrap();
             let (start, end) = store.bounds(&reader, deadline).unwrap();
             assert!(start < end);
-            let record = store.last_record(&reader, end, deadline).unwrap();
-            assert_eq!(record.as_deref(), Some(expected));
+            let records = store.last_records(&reader, end, deadline).unwrap();
+            assert_eq!(records, expected);
         }
     }
 
@@ -489,10 +529,10 @@ mod tests {
             (Code::RD_KAFKA_RESP_ERR_UNKNOWN, Fault::Transient),
         ] {
             mock.request_errors(RDKafkaApiKey::Produce, &[code]);
-            let error = store.save(b"lost").unwrap_err();
+            let error = store.save(POSITION, Some(b"lost")).unwrap_err();
             assert_eq!(error.fault(), fault, "{error}");
             assert!(store.writer.is_none());
-            store.save(b"kept").unwrap();
+            store.save(POSITION, Some(b"kept")).unwrap();
         }
     }
 
@@ -504,12 +544,14 @@ mod tests {
         assert_eq!(load(&mut store).unwrap(), None);
         let start = Instant::now();
         for number in 0..100 {
-            store.save(format!("a{number}").as_bytes()).unwrap();
+            store
+                .save(POSITION, Some(format!("a{number}").as_bytes()))
+                .unwrap();
         }
         println!("one save: {:?}", start.elapsed() / 100);
         let mut other = KafkaStore::new(&settings, "remora-b", &topic, "b");
         assert_eq!(load(&mut other).unwrap(), None);
-        other.save(b"b0").unwrap();
+        other.save(POSITION, Some(b"b0")).unwrap();
         drop(store);
         let mut store = KafkaStore::new(&settings, "remora-a", &topic, "a");
         let start = Instant::now();

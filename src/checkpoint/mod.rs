@@ -1,5 +1,6 @@
 //! The checkpoint: takes acknowledgements in any order, gives the position up to which all is delivered.
 
+pub mod catalog;
 pub mod file;
 pub mod kafka;
 pub mod record;

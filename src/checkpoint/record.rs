@@ -28,6 +28,19 @@ pub struct Checkpoint {
     pub epoch: u64,
     /// `server_uuid` of the server that the position was last confirmed on.
     pub server_uuid: String,
+    /// The parts that hold the table definitions as of this position.
+    pub catalog: Option<CatalogRef>,
+}
+
+/// Which parts hold the table definitions, and how they are known to be whole.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct CatalogRef {
+    /// Writer epoch and sequence of the position that they were written for: part of their names.
+    pub generation: String,
+    /// How many.
+    pub parts: u32,
+    /// CRC32 over all of them, in order, as eight hexadecimal digits.
+    pub crc32: String,
 }
 
 /// Why a stored record cannot be used.
@@ -116,8 +129,8 @@ struct Wire {
     open: Option<OpenGroup>,
     /// XA transactions that are prepared and neither committed nor rolled back.
     prepared: Vec<PreparedXa>,
-    /// Table versions that the position needs.
-    tables: Vec<serde_json::Value>,
+    /// Where the table definitions are that the position needs.
+    catalog: Option<CatalogRef>,
     /// Finished ranges of a snapshot that is under way.
     snapshot: Option<serde_json::Value>,
     /// Of the settings that must not change between starts.
@@ -181,6 +194,7 @@ pub fn encode(topic_prefix: &str, checkpoint: &Checkpoint) -> Vec<u8> {
         gtids: position.gtids.as_ref().map(GtidSet::to_string),
         file: position.end.file.clone(),
         offset: position.end.offset,
+        catalog: checkpoint.catalog.clone(),
         prepared: position.prepared.iter().map(PreparedXa::from).collect(),
         ..Wire::default()
     };
@@ -239,6 +253,7 @@ pub fn decode(topic_prefix: &str, bytes: &[u8]) -> Result<Checkpoint, RecordErro
         sequence: wire.sequence,
         epoch: wire.epoch,
         server_uuid: wire.server_uuid,
+        catalog: wire.catalog,
     })
 }
 
@@ -277,6 +292,11 @@ mod tests {
             sequence: 9,
             epoch: 2,
             server_uuid: "u".to_owned(),
+            catalog: Some(CatalogRef {
+                generation: "2-9".to_owned(),
+                parts: 2,
+                crc32: "0badcafe".to_owned(),
+            }),
         }
     }
 

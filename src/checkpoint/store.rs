@@ -1,9 +1,11 @@
 //! Where the position survives a restart: the contract of the stores and their errors.
 //!
-//! A store takes and gives opaque bytes: what they mean, their version and their checksum are not its
-//! business. It never gives back half of a record, and a `save` that returned is there after a crash.
+//! A store takes and gives opaque bytes under names: what they mean, their version and their checksum are
+//! not its business. It never gives back half of a record, and a `save` that returned is there after a
+//! crash.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
 
@@ -14,20 +16,26 @@ use crate::error::Fault;
 use crate::kafka::ClientError;
 use crate::kafka::TopicError;
 
-/// One record that survives. Calls block; they belong on a thread that may.
+/// The name of the position itself; the parts that it refers to have names of their own.
+pub const POSITION: &str = "";
+
+/// All records of one database by their names: letters, digits, `.` and `-`.
+pub type Contents = BTreeMap<String, Vec<u8>>;
+
+/// A few records that survive. Calls block; they belong on a thread that may.
 pub trait Store: Send {
-    /// The record of the last `save` that succeeded (or one after it whose outcome was not known);
-    /// `None` where there never was one.
+    /// The records of the last `save` of each name that succeeded (or one after it whose outcome was not
+    /// known); empty where there never was one.
     ///
     /// # Errors
-    /// The record cannot be had; it may exist all the same.
-    fn load(&mut self) -> Result<Option<Vec<u8>>, StoreError>;
+    /// The records cannot be had; they may exist all the same.
+    fn load(&mut self) -> Result<Contents, StoreError>;
 
-    /// Replaces the record.
+    /// Replaces a record, or removes it where `record` is `None`.
     ///
     /// # Errors
     /// The record may or may not be replaced: the caller must go on from the one before.
-    fn save(&mut self, record: &[u8]) -> Result<(), StoreError>;
+    fn save(&mut self, name: &str, record: Option<&[u8]>) -> Result<(), StoreError>;
 }
 
 /// Why a position cannot be read or kept.

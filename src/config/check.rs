@@ -13,13 +13,19 @@ use regex::{Regex, RegexBuilder};
 use tracing_subscriber::EnvFilter;
 
 use super::layer::Context;
+use super::modes::{
+    BigintUnsigned, BinaryMode, DecimalMode, InvalidDate, InvalidTextMode, Modes, TimePrecision,
+};
 use super::raw::{
-    RawCapture, RawCascades, RawCheckpoint, RawDaemon, RawDatabase, RawKafka, RawLogFormat,
-    RawMysql, RawRowImage, RawSink, RawSinkType, RawSpool, RawStart, RawStore, RawTls, RawTlsMode,
+    RawBigintUnsigned, RawBinary, RawCapture, RawCascades, RawCheckpoint, RawDaemon, RawDatabase,
+    RawDecimal, RawInvalidDate, RawInvalidText, RawKafka, RawLogFormat, RawMysql, RawRowImage,
+    RawSchema, RawSink, RawSinkType, RawSpool, RawStart, RawStore, RawTimePrecision, RawTls,
+    RawTlsMode, RawTypes,
 };
 use super::{
     Capture, Checkpoint, CheckpointStore, Daemon, Database, Kafka, LogFormat, Mysql, Place,
-    Records, RowImage, Sink, Spool, Start, Tls, TlsIdentity, TlsMode, librdkafka, secret,
+    Records, RowImage, Schema, Sink, Skipped, Spool, Start, Tls, TlsIdentity, TlsMode, librdkafka,
+    secret,
 };
 use crate::error::Secret;
 
@@ -62,6 +68,10 @@ pub(super) fn database(name: &str, raw: RawDatabase, context: &mut Context) -> D
     check_topic("topic_prefix", &topic_prefix, context);
     let sink = sink(raw.sink, raw.kafka, context);
     Database {
+        schema: match raw.schema {
+            RawSchema::Auto => Schema::Auto,
+            RawSchema::RowMetadata => Schema::RowMetadata,
+        },
         start: raw.start.map(|start| match start {
             RawStart::Now => Start::Now,
             RawStart::Earliest => Start::Earliest,
@@ -70,15 +80,53 @@ pub(super) fn database(name: &str, raw: RawDatabase, context: &mut Context) -> D
         capture: capture(&raw.capture, context),
         records: Records {
             tombstones: raw.records.tombstones,
+            skipped: skipped(&raw.records.skipped_operations, context),
             unavailable_value: unavailable_value(raw.records.unavailable_value, context),
             headers_context: raw.headers.context,
             headers_id: raw.headers.id,
         },
+        modes: modes(&raw.types),
         checkpoint: checkpoint(name, raw.checkpoint, &sink, context),
         spool: spool(name, raw.spool, context),
         sink,
         name: name.to_owned(),
         topic_prefix,
+    }
+}
+
+fn modes(raw: &RawTypes) -> Modes {
+    Modes {
+        decimal: match raw.decimal {
+            RawDecimal::Precise => DecimalMode::Precise,
+            RawDecimal::String => DecimalMode::String,
+            RawDecimal::Double => DecimalMode::Double,
+        },
+        time_precision: match raw.time_precision {
+            RawTimePrecision::AdaptiveTimeMicroseconds => TimePrecision::AdaptiveTimeMicroseconds,
+            RawTimePrecision::Connect => TimePrecision::Connect,
+            RawTimePrecision::Isostring => TimePrecision::Isostring,
+            RawTimePrecision::Microseconds => TimePrecision::Microseconds,
+            RawTimePrecision::Nanoseconds => TimePrecision::Nanoseconds,
+        },
+        binary: match raw.binary {
+            RawBinary::Bytes => BinaryMode::Bytes,
+            RawBinary::Base64 => BinaryMode::Base64,
+            RawBinary::Base64UrlSafe => BinaryMode::Base64UrlSafe,
+            RawBinary::Hex => BinaryMode::Hex,
+        },
+        bigint_unsigned: match raw.bigint_unsigned {
+            RawBigintUnsigned::Long => BigintUnsigned::Long,
+            RawBigintUnsigned::Precise => BigintUnsigned::Precise,
+        },
+        invalid_text: match raw.invalid_text {
+            RawInvalidText::Fail => InvalidTextMode::Fail,
+            RawInvalidText::Replace => InvalidTextMode::Replace,
+            RawInvalidText::Base64 => InvalidTextMode::Base64,
+        },
+        invalid_date: match raw.invalid_date {
+            RawInvalidDate::Null => InvalidDate::Null,
+            RawInvalidDate::Fail => InvalidDate::Fail,
+        },
     }
 }
 
@@ -251,6 +299,24 @@ fn readable(path: String, key: &str, context: &mut Context) -> PathBuf {
     PathBuf::from(path)
 }
 
+fn skipped(operations: &[String], context: &mut Context) -> Skipped {
+    let mut skipped = Skipped::default();
+    for operation in operations {
+        match operation.as_str() {
+            "c" => skipped.inserts = true,
+            "u" => skipped.updates = true,
+            "d" => skipped.deletes = true,
+            "t" => skipped.truncates = true,
+            other => context.report(
+                "records.skipped_operations",
+                &format!("{other:?} is no operation"),
+                "take any of \"c\", \"u\", \"d\" and \"t\", or leave the list empty",
+            ),
+        }
+    }
+    skipped
+}
+
 fn capture(raw: &RawCapture, context: &mut Context) -> Capture {
     Capture {
         include: tables(&raw.include, "capture.include", context),
@@ -274,7 +340,7 @@ fn tables(entries: &[String], key: &str, context: &mut Context) -> Vec<Regex> {
 }
 
 /// An entry of a list of tables, as Debezium reads it: the whole name in any letter case.
-fn table_pattern(entry: &str) -> Result<Regex, String> {
+pub(super) fn table_pattern(entry: &str) -> Result<Regex, String> {
     let literal = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-');
     if entry.chars().all(literal) {
         return Err("can never match, since it has no dot between database and table".to_owned());

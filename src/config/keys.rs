@@ -187,6 +187,12 @@ pub(super) static DATABASE: &[Key] = &[
         about: "Where to begin when no position is stored: after the last transaction, or at the oldest that the binlogs still hold. Without it, a database that has no position does not start.",
     },
     Key {
+        path: "schema",
+        kind: Kind::Word(&["auto", "row_metadata"]),
+        unset: Unset::Is("\"auto\""),
+        about: "What the columns of a row are called: `auto` takes names, labels and keys from the row event, and where it has none (`binlog_row_metadata = MINIMAL`, the server's default) from the table's definition, which is followed through the stream; `row_metadata` insists on events that have them.",
+    },
+    Key {
         path: "mysql.host",
         kind: Kind::Text,
         unset: Unset::Required {
@@ -348,10 +354,58 @@ pub(super) static DATABASE: &[Key] = &[
         about: "A record with a null value after each delete (`tombstones.on.delete`), so that compacted topics forget the key.",
     },
     Key {
+        path: "records.skipped_operations",
+        kind: Kind::List,
+        unset: Unset::Is("[\"t\"]"),
+        about: "Operations that become no records (`skipped.operations`): `c` insert, `u` update, `d` delete, `t` truncate.",
+    },
+    Key {
         path: "records.unavailable_value",
         kind: Kind::Text,
         unset: Unset::Is(r#""__debezium_unavailable_value""#),
         about: "What stands for a text, or as bytes for a binary value, that the log does not hold (`unavailable.value.placeholder`); only with `mysql.row_image = \"any\"`.",
+    },
+    Key {
+        path: "types.decimal",
+        kind: Kind::Word(&["precise", "string", "double"]),
+        unset: Unset::Is("\"precise\""),
+        about: "What DECIMAL becomes (`decimal.handling.mode`): base64 of the unscaled integer, text, or the nearest double.",
+    },
+    Key {
+        path: "types.time_precision",
+        kind: Kind::Word(&[
+            "adaptive_time_microseconds",
+            "connect",
+            "isostring",
+            "microseconds",
+            "nanoseconds",
+        ]),
+        unset: Unset::Is("\"adaptive_time_microseconds\""),
+        about: "What DATE, TIME and DATETIME become (`time.precision.mode`). `connect` counts milliseconds and cuts what is finer; a DATETIME that 64 bits of nanoseconds do not reach (before 1677, after 2262) stops the database.",
+    },
+    Key {
+        path: "types.binary",
+        kind: Kind::Word(&["bytes", "base64", "base64-url-safe", "hex"]),
+        unset: Unset::Is("\"bytes\""),
+        about: "What BINARY, VARBINARY and BLOB become (`binary.handling.mode`); `bytes` and `base64` are the same in JSON.",
+    },
+    Key {
+        path: "types.bigint_unsigned",
+        kind: Kind::Word(&["long", "precise"]),
+        unset: Unset::Is("\"long\""),
+        about: "What BIGINT UNSIGNED becomes (`bigint.unsigned.handling.mode`): a signed number, to which values from 2^63 wrap, or base64 of the integer.",
+    },
+    Key {
+        path: "types.invalid_text",
+        kind: Kind::Word(&["fail", "replace", "base64"]),
+        unset: Unset::Is("\"fail\""),
+        about: "What becomes of bytes that are no text of their column's charset: they stop the database, U+FFFD stands for them as in Debezium, or the whole value becomes `base64:` and the base64 of its bytes.",
+    },
+    Key {
+        path: "types.invalid_date",
+        kind: Kind::Word(&["null", "fail"]),
+        unset: Unset::Is("\"null\""),
+        about: "What becomes of a DATE, DATETIME or TIMESTAMP that is zero or has a zero or impossible part: null, or 1970-01-01 where the column cannot be null, as in Debezium; or it stops the database.",
     },
     Key {
         path: "headers.context",

@@ -47,9 +47,11 @@ pub(super) enum RawLogFormat {
 pub(super) struct RawDatabase {
     pub(super) topic_prefix: Option<String>,
     pub(super) start: Option<RawStart>,
+    pub(super) schema: RawSchema,
     pub(super) mysql: RawMysql,
     pub(super) capture: RawCapture,
     pub(super) records: RawRecords,
+    pub(super) types: RawTypes,
     pub(super) headers: RawHeaders,
     pub(super) sink: RawSink,
     pub(super) kafka: RawKafka,
@@ -63,6 +65,14 @@ pub(super) struct RawDatabase {
 pub(super) enum RawStart {
     Now,
     Earliest,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(rename_all = "snake_case")]
+pub(super) enum RawSchema {
+    Auto,
+    RowMetadata,
 }
 
 #[derive(Deserialize)]
@@ -144,7 +154,78 @@ pub(super) enum RawCascades {
 #[serde(deny_unknown_fields)]
 pub(super) struct RawRecords {
     pub(super) tombstones: bool,
+    pub(super) skipped_operations: Vec<String>,
     pub(super) unavailable_value: String,
+}
+
+#[derive(Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawTypes {
+    pub(super) decimal: RawDecimal,
+    pub(super) time_precision: RawTimePrecision,
+    pub(super) binary: RawBinary,
+    pub(super) bigint_unsigned: RawBigintUnsigned,
+    pub(super) invalid_text: RawInvalidText,
+    pub(super) invalid_date: RawInvalidDate,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(rename_all = "snake_case")]
+pub(super) enum RawDecimal {
+    Precise,
+    String,
+    Double,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(rename_all = "snake_case")]
+pub(super) enum RawTimePrecision {
+    AdaptiveTimeMicroseconds,
+    Connect,
+    Isostring,
+    Microseconds,
+    Nanoseconds,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+pub(super) enum RawBinary {
+    #[serde(rename = "bytes")]
+    Bytes,
+    #[serde(rename = "base64")]
+    Base64,
+    #[serde(rename = "base64-url-safe")]
+    Base64UrlSafe,
+    #[serde(rename = "hex")]
+    Hex,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(rename_all = "snake_case")]
+pub(super) enum RawBigintUnsigned {
+    Long,
+    Precise,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(rename_all = "snake_case")]
+pub(super) enum RawInvalidText {
+    Fail,
+    Replace,
+    Base64,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(rename_all = "snake_case")]
+pub(super) enum RawInvalidDate {
+    Null,
+    Fail,
 }
 
 #[derive(Deserialize)]

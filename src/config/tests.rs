@@ -155,6 +155,29 @@ fn the_smallest_file_gets_every_default() {
     ));
 }
 
+/// Debezium's names, each for what it means.
+#[test]
+fn modes_of_values_are_debeziums() {
+    use modes::{BigintUnsigned, BinaryMode, DecimalMode, InvalidDate, InvalidTextMode};
+    let default = only(shop("").load(&[]).unwrap()).modes;
+    assert_eq!(default, Modes::default());
+    let lines = "[types]\ndecimal = \"string\"\ntime_precision = \"isostring\"\nbinary = \"base64-url-safe\"\n\
+         bigint_unsigned = \"precise\"\ninvalid_text = \"replace\"\ninvalid_date = \"fail\"\n";
+    let found = only(shop(lines).load(&[]).unwrap()).modes;
+    let expected = Modes {
+        decimal: DecimalMode::String,
+        time_precision: modes::TimePrecision::Isostring,
+        binary: BinaryMode::Base64UrlSafe,
+        bigint_unsigned: BigintUnsigned::Precise,
+        invalid_text: InvalidTextMode::Replace,
+        invalid_date: InvalidDate::Fail,
+    };
+    assert_eq!(found, expected);
+    let variable = [("REMORA__SHOP__TYPES__BINARY", "hex")];
+    let found = only(shop(lines).load(&variable).unwrap()).modes;
+    assert_eq!(found.binary, BinaryMode::Hex);
+}
+
 #[test]
 fn every_finding_of_every_file_comes_at_once() {
     let folder = Folder::new(&[

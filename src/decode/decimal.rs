@@ -141,6 +141,36 @@ pub fn write_unscaled_base64(
     Ok(decimal.len)
 }
 
+/// Appends an unsigned integer as [`write_unscaled_base64`] does a number of scale 0.
+pub fn write_unsigned_base64(out: &mut Vec<u8>, value: u64) {
+    let mut bytes = [0; 9];
+    // The first byte stays zero, so that the highest bit is no sign.
+    if let Some(place) = bytes.last_chunk_mut() {
+        *place = value.to_be_bytes();
+    }
+    json::write_base64(out, minimal(&bytes));
+}
+
+/// Appends the nearest double, in Java's form; `scratch` holds the digits meanwhile. Returns as
+/// [`write_plain`].
+///
+/// # Errors
+/// As [`DecimalError`] says; nothing is appended then.
+pub fn write_double(
+    out: &mut Vec<u8>,
+    scratch: &mut Vec<u8>,
+    bytes: &[u8],
+    precision: u8,
+    scale: u8,
+) -> Result<usize, DecimalError> {
+    scratch.clear();
+    let used = write_plain(scratch, bytes, precision, scale)?;
+    let digits = std::str::from_utf8(scratch).unwrap_or_default();
+    // Digits with a sign and a point always are a double; none overflows with 81 of them.
+    json::write_f64(out, digits.parse().unwrap_or_default());
+    Ok(used)
+}
+
 /// At most eight groups of nine digits beside one shorter group on each side of the point, or nine.
 const GROUPS_MAX: usize = 10;
 

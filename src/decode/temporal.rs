@@ -1,53 +1,9 @@
-//! Dates and times as row images pack them, to the numbers that Debezium gives.
+//! Dates and times as row images pack them, to calendar dates and microseconds.
 //!
-//! Takes the bytes of one cell, gives days, microseconds or nothing for a date that is none. Pure
-//! arithmetic; layouts are those of `sql/tztime` and `mysys/my_time` since MySQL 5.6.4, big-endian with
-//! the sign bit flipped.
+//! Takes the bytes of one cell, gives a [`Civil`] or microseconds. Pure arithmetic; layouts are those of
+//! `sql/tztime` and `mysys/my_time` since MySQL 5.6.4, big-endian with the sign bit flipped.
 
-/// Microseconds of a day.
-const DAY_US: i64 = 86_400_000_000;
-
-/// A calendar date and a time of day, not yet checked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Civil {
-    /// Year, 0 to 9999.
-    pub year: u32,
-    /// Month, 0 to 15.
-    pub month: u32,
-    /// Day, 0 to 31.
-    pub day: u32,
-    /// Microseconds since midnight.
-    pub us: i64,
-}
-
-impl Civil {
-    /// Days since 1970-01-01; `None` for zero, partly zero and impossible dates.
-    ///
-    /// A year below 100 is one of 1970 to 2069, as MySQL reads two digits (Debezium's
-    /// `enable.time.adjuster`).
-    pub fn days(&self) -> Option<i32> {
-        let year = match self.year {
-            0 => return None,
-            year @ 1..=69 => year + 2000,
-            year @ 70..=99 => year + 1900,
-            year => year,
-        };
-        let lengths: [u32; 12] = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
-        let leap =
-            year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
-        let index = usize::try_from(self.month.checked_sub(1)?).ok()?;
-        let length = lengths.get(index)? + u32::from(leap && self.month == 2);
-        if self.day == 0 || self.day > length {
-            return None;
-        }
-        Some(days_from_civil(year, self.month, self.day))
-    }
-
-    /// Microseconds since 1970-01-01, the date read as UTC; `None` as for `days`.
-    pub fn epoch_us(&self) -> Option<i64> {
-        Some(i64::from(self.days()?) * DAY_US + self.us)
-    }
-}
+use crate::text::civil::Civil;
 
 /// DATE: 5 bits day, 4 month, 15 year, little-endian.
 pub fn date(bytes: [u8; 3]) -> Civil {
@@ -96,14 +52,16 @@ pub fn time(bytes: [u8; 3], fraction: &[u8]) -> i64 {
     if signed < 0 { -us } else { us }
 }
 
-/// TIMESTAMP(f): seconds and microseconds since 1970; `None` for the zero timestamp.
-pub fn timestamp(bytes: [u8; 4], fraction: &[u8]) -> Option<(u32, u32)> {
+/// TIMESTAMP(f) in UTC; `None` for the zero timestamp.
+pub fn timestamp(bytes: [u8; 4], fraction: &[u8]) -> Option<Civil> {
     let seconds = u32::from_be_bytes(bytes);
     let us = fraction_us(fraction);
-    if seconds == 0 && us == 0 {
-        return None;
-    }
-    Some((seconds, u32::try_from(us).unwrap_or(0)))
+    (seconds != 0 || us != 0).then(|| Civil::from_epoch(seconds, u32::try_from(us).unwrap_or(0)))
+}
+
+/// TIMESTAMP of MySQL before 5.6.4: seconds, little-endian; `None` for the zero timestamp.
+pub fn old_timestamp(seconds: u32) -> Option<Civil> {
+    (seconds != 0).then(|| Civil::from_epoch(seconds, 0))
 }
 
 /// The fraction behind seconds: hundredths in one byte, ten-thousandths in two, millionths in three.
@@ -137,38 +95,6 @@ pub fn old_time(bytes: [u8; 3]) -> i64 {
     let size = number.unsigned_abs();
     let us = time_of_day(size / 10_000, size / 100 % 100, size % 100);
     if number < 0 { -us } else { us }
-}
-
-/// A date and time of day in UTC of seconds since 1970.
-pub fn civil_from_seconds(seconds: u32) -> (u32, u32, u32, u32) {
-    let (days, rest) = (seconds / 86_400, seconds % 86_400);
-    // Counted in 400-year eras from 0000-03-01, so that the leap day is the last of its year.
-    let shifted = days + 719_468;
-    let (era, of_era) = (shifted / 146_097, shifted % 146_097);
-    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 {
-        month_from_march + 3
-    } else {
-        month_from_march - 9
-    };
-    (
-        year_of_era + era * 400 + u32::from(month <= 2),
-        month,
-        day,
-        rest,
-    )
-}
-
-fn days_from_civil(year: u32, month: u32, day: u32) -> i32 {
-    let year = year - u32::from(month <= 2);
-    let (era, year_of_era) = (year / 400, year % 400);
-    let month_from_march = if month > 2 { month - 3 } else { month + 9 };
-    let of_year = (153 * month_from_march + 2) / 5 + day - 1;
-    let of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + of_year;
-    (era * 146_097 + of_era) as i32 - 719_468
 }
 
 fn time_of_day(hour: u32, minute: u32, second: u32) -> i64 {
@@ -246,20 +172,5 @@ mod tests {
             old_datetime(20_240_229_123_456).epoch_us(),
             Some(1_709_210_096_000_000)
         );
-    }
-
-    #[test]
-    fn every_day_of_the_unsigned_range_comes_back() {
-        for days in (0..49_710u32).step_by(7) {
-            let (year, month, day, rest) = civil_from_seconds(days * 86_400 + 17);
-            let civil = Civil {
-                year,
-                month,
-                day,
-                us: 0,
-            };
-            assert_eq!(civil.days(), Some(days as i32));
-            assert_eq!(rest, 17);
-        }
     }
 }

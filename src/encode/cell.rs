@@ -1,15 +1,17 @@
-//! One cell: bytes of a row image to JSON text, in Debezium's default modes.
+//! One cell: bytes of a row image to JSON text.
 //!
-//! Takes a cursor at the cell and the column's [`Cell`], appends the JSON value. One arm a type, no
+//! Takes a cursor at the cell and its [`Column`], appends the JSON value in the modes that the plan holds. One arm a type, no
 //! allocation, nothing else knows the types.
 
+use crate::config::modes::InvalidTextMode;
 use crate::cursor::{Cursor, Short};
 use crate::decode::decimal;
 use crate::decode::image::{prefixed, skip};
 use crate::decode::jsonb;
-use crate::decode::temporal::{self, Civil};
-use crate::schema::plan::Cell;
-use crate::text::charset::InvalidText;
+use crate::decode::temporal;
+use crate::schema::plan::{Cell, Column, NoDate, Packed, Unit};
+use crate::text::charset::{Charset, InvalidText};
+use crate::text::civil::{self, Civil, Fraction};
 use crate::text::json;
 
 /// Why a cell could not be turned into JSON. Never holds the value.
@@ -35,6 +37,12 @@ pub enum CellError {
         /// How many the column has.
         labels: usize,
     },
+    /// A date that is none, where that is to stop.
+    #[error("a date that is zero, or has a zero or impossible part")]
+    NoDate,
+    /// A moment that the unit cannot express.
+    #[error("a moment that 64 bits of nanoseconds do not reach")]
+    Range,
     /// A geometry shorter than its parts, or a vector that is no array of floats.
     #[error("malformed {what} of {bytes} bytes")]
     Malformed {
@@ -52,171 +60,284 @@ pub enum CellError {
 #[inline]
 pub fn write(
     out: &mut Vec<u8>,
-    cell: &Cell,
-    nullable: bool,
+    column: &Column,
     cursor: &mut Cursor<'_>,
     scratch: &mut Vec<u8>,
 ) -> Result<(), CellError> {
-    match cell {
+    match &column.cell {
         Cell::Long { unsigned: false } => json::write_i64(out, i64::from(cursor.u32()? as i32)),
         Cell::Long { unsigned: true } => json::write_i64(out, i64::from(cursor.u32()?)),
         Cell::LongLong => json::write_i64(out, cursor.u64()? as i64),
-        Cell::Text { prefix, charset } => charset.write_text(out, prefixed(cursor, *prefix)?)?,
+        Cell::Text {
+            prefix,
+            charset,
+            invalid,
+        } => {
+            let bytes = prefixed(cursor, *prefix)?;
+            let start = out.len();
+            if let Err(bad) = charset.write_text(out, bytes) {
+                out.truncate(start);
+                write_invalid(out, bytes, *charset, *invalid, bad)?;
+            }
+        }
+        Cell::LongLongPrecise => decimal::write_unsigned_base64(out, cursor.u64()?),
         Cell::Tiny { unsigned: false } => json::write_i64(out, i64::from(cursor.u8()? as i8)),
         Cell::Tiny { unsigned: true } => json::write_i64(out, i64::from(cursor.u8()?)),
         Cell::Short { unsigned: false } => json::write_i64(out, i64::from(cursor.u16()? as i16)),
         Cell::Short { unsigned: true } => json::write_i64(out, i64::from(cursor.u16()?)),
-        Cell::Medium { unsigned } => {
-            let number = cursor.uint(3)? as i64;
-            let negative = !unsigned && number & 0x80_0000 != 0;
-            json::write_i64(
-                out,
-                if negative {
-                    number - 0x100_0000
-                } else {
-                    number
-                },
-            );
-        }
+        Cell::Medium { unsigned } => write_medium(out, cursor.uint(3)? as i64, *unsigned),
         Cell::Float => json::write_f32(out, f32::from_le_bytes(cursor.array()?)),
-        Cell::Double => json::write_f64(out, f64::from_le_bytes(cursor.array()?)),
-        Cell::Decimal {
-            precision,
-            scale,
-            bytes,
-        } => {
-            decimal::write_unscaled_base64(out, cursor.take(*bytes)?, *precision, *scale)?;
+        Cell::FloatAsDouble => {
+            json::write_f64(out, f64::from(f32::from_le_bytes(cursor.array()?)));
         }
+        Cell::Double => json::write_f64(out, f64::from_le_bytes(cursor.array()?)),
         Cell::Bit { bits } => write_bits(out, cursor.take(bits.div_ceil(8))?, *bits),
         Cell::Year => {
             let year = i64::from(cursor.u8()?);
             json::write_i64(out, if year == 0 { 0 } else { year + 1900 });
         }
-        Cell::Bytes { prefix } => json::write_base64(out, prefixed(cursor, *prefix)?),
-        Cell::FixedBytes { prefix, size } => {
-            let bytes = prefixed(cursor, *prefix)?;
-            write_padded(out, bytes, *size, scratch);
-        }
+        Cell::Bytes { prefix, write } => write(out, prefixed(cursor, *prefix)?),
+        Cell::FixedBytes {
+            prefix,
+            size,
+            write,
+        } => write(out, padded(prefixed(cursor, *prefix)?, *size, scratch)),
         Cell::Enum { bytes, labels } => write_label(out, cursor.uint(*bytes)?, labels)?,
         Cell::Set { bytes, labels } => write_set(out, cursor.uint(*bytes)?, labels)?,
-        Cell::Json { prefix } => {
-            jsonb::write_json_string(out, prefixed(cursor, *prefix)?)?;
-        }
+        Cell::Json { prefix } => jsonb::write_json_string(out, prefixed(cursor, *prefix)?)?,
         Cell::Geometry { prefix, point } => {
             write_geometry(out, prefixed(cursor, *prefix)?, *point)?
         }
         Cell::Vector { prefix } => write_vector(out, prefixed(cursor, *prefix)?)?,
         Cell::Hidden(layout) => skip(cursor, *layout)?,
+        Cell::Decimal(packed) => write_decimal(out, cursor, packed)?,
+        Cell::DecimalText(packed) => write_decimal_text(out, cursor, packed)?,
+        Cell::DecimalDouble(Packed {
+            precision,
+            scale,
+            bytes,
+        }) => {
+            decimal::write_double(out, scratch, cursor.take(*bytes)?, *precision, *scale)?;
+        }
         Cell::Date
+        | Cell::DateText
         | Cell::Time { .. }
         | Cell::DateTime { .. }
         | Cell::Timestamp { .. }
-        | Cell::OldTime
-        | Cell::OldDateTime
-        | Cell::OldTimestamp => write_temporal(out, cell, nullable, cursor)?,
+        | Cell::OldTime { .. }
+        | Cell::OldDateTime { .. }
+        | Cell::OldTimestamp => write_temporal(out, column, cursor)?,
     }
+    Ok(())
+}
+
+/// Bytes that are no text of their charset, by the column's mode.
+#[cold]
+fn write_invalid(
+    out: &mut Vec<u8>,
+    bytes: &[u8],
+    charset: Charset,
+    mode: InvalidTextMode,
+    bad: InvalidText,
+) -> Result<(), CellError> {
+    match mode {
+        InvalidTextMode::Fail => return Err(bad.into()),
+        InvalidTextMode::Replace => charset.write_text_replaced(out, bytes),
+        InvalidTextMode::Base64 => json::write_marked_base64(out, bytes),
+    }
+    Ok(())
+}
+
+fn write_medium(out: &mut Vec<u8>, number: i64, unsigned: bool) {
+    let negative = !unsigned && number & 0x80_0000 != 0;
+    json::write_i64(
+        out,
+        if negative {
+            number - 0x100_0000
+        } else {
+            number
+        },
+    );
+}
+
+fn write_decimal(
+    out: &mut Vec<u8>,
+    cursor: &mut Cursor<'_>,
+    packed: &Packed,
+) -> Result<(), CellError> {
+    let bytes = cursor.take(packed.bytes)?;
+    decimal::write_unscaled_base64(out, bytes, packed.precision, packed.scale)?;
+    Ok(())
+}
+
+fn write_decimal_text(
+    out: &mut Vec<u8>,
+    cursor: &mut Cursor<'_>,
+    packed: &Packed,
+) -> Result<(), CellError> {
+    let bytes = cursor.take(packed.bytes)?;
+    out.push(b'"');
+    decimal::write_plain(out, bytes, packed.precision, packed.scale)?;
+    out.push(b'"');
     Ok(())
 }
 
 fn write_temporal(
     out: &mut Vec<u8>,
-    cell: &Cell,
-    nullable: bool,
+    column: &Column,
     cursor: &mut Cursor<'_>,
 ) -> Result<(), CellError> {
     let fraction_bytes = |digits: u8| usize::from(digits).div_ceil(2);
-    match cell {
+    match &column.cell {
         Cell::Date => {
-            let days = temporal::date(cursor.array()?).days();
-            write_instant(out, days.map(i64::from), nullable);
+            let days = match temporal::date(cursor.array()?).days() {
+                Some(days) => Some(days),
+                None => instead(column)?.and_then(|date| date.days()),
+            };
+            write_number(out, days.map(i64::from));
         }
-        Cell::Time { digits } => {
+        Cell::DateText => {
+            let date = or_instead(temporal::date(cursor.array()?), column)?;
+            write_text(out, date, |date, out| date.write_date(out));
+        }
+        Cell::Time { digits, unit } => {
             let us = temporal::time(cursor.array()?, cursor.take(fraction_bytes(*digits))?);
-            json::write_i64(out, us);
+            write_time(out, us, *unit);
         }
-        Cell::OldTime => json::write_i64(out, temporal::old_time(cursor.array()?)),
-        Cell::DateTime { digits } => {
+        Cell::OldTime { unit } => write_time(out, temporal::old_time(cursor.array()?), *unit),
+        Cell::DateTime { digits, unit } => {
             let civil = temporal::datetime(cursor.array()?, cursor.take(fraction_bytes(*digits))?);
-            write_datetime(out, &civil, *digits, nullable);
+            write_moment(out, civil, column, *unit)?;
         }
-        Cell::OldDateTime => {
+        Cell::OldDateTime { unit } => {
             let civil = temporal::old_datetime(cursor.u64()?);
-            write_datetime(out, &civil, 0, nullable);
+            write_moment(out, civil, column, *unit)?;
         }
         Cell::Timestamp { digits } => {
             let stamp = temporal::timestamp(cursor.array()?, cursor.take(fraction_bytes(*digits))?);
-            write_timestamp(out, stamp, *digits, nullable);
+            write_timestamp(out, stamp, *digits, column.no_date)?;
         }
         Cell::OldTimestamp => {
-            let seconds = cursor.u32()?;
-            let stamp = (seconds != 0).then_some((seconds, 0));
-            write_timestamp(out, stamp, 0, nullable);
+            let stamp = temporal::old_timestamp(cursor.u32()?);
+            write_timestamp(out, stamp, 0, column.no_date)?;
         }
         Cell::Tiny { .. } | Cell::Short { .. } | Cell::Medium { .. } | Cell::Long { .. } => {}
-        Cell::LongLong | Cell::Float | Cell::Double | Cell::Decimal { .. } | Cell::Bit { .. } => {}
-        Cell::Year | Cell::Text { .. } | Cell::FixedBytes { .. } | Cell::Bytes { .. } => {}
+        Cell::LongLong | Cell::LongLongPrecise | Cell::Float | Cell::FloatAsDouble => {}
+        Cell::Double | Cell::Bit { .. } | Cell::Year => {}
+        Cell::Decimal(_) | Cell::DecimalText(_) | Cell::DecimalDouble(_) => {}
+        Cell::Text { .. } | Cell::FixedBytes { .. } | Cell::Bytes { .. } => {}
         Cell::Enum { .. } | Cell::Set { .. } | Cell::Json { .. } | Cell::Geometry { .. } => {}
         Cell::Vector { .. } | Cell::Hidden(_) => {}
     }
     Ok(())
 }
 
-/// A date that is none is null, or the epoch where null is not allowed.
-fn write_instant(out: &mut Vec<u8>, instant: Option<i64>, nullable: bool) {
-    match instant {
-        Some(number) => json::write_i64(out, number),
-        None if nullable => out.extend_from_slice(b"null"),
-        None => out.push(b'0'),
+/// The date, or what stands for one that is none; nothing is null.
+fn or_instead(civil: Civil, column: &Column) -> Result<Option<Civil>, CellError> {
+    if civil.is_date() {
+        return Ok(Some(civil));
+    }
+    instead(column)
+}
+
+/// What stands for a date that is none.
+#[cold]
+fn instead(column: &Column) -> Result<Option<Civil>, CellError> {
+    match column.no_date {
+        NoDate::Null => Ok(None),
+        NoDate::Epoch => Ok(Some(Civil::EPOCH)),
+        NoDate::Default(civil) => Ok(Some(civil)),
+        NoDate::Fail => Err(CellError::NoDate),
     }
 }
 
-/// Milliseconds up to three digits, microseconds beyond (`adaptive_time_microseconds`).
-fn write_datetime(out: &mut Vec<u8>, civil: &Civil, digits: u8, nullable: bool) {
-    let us = civil.epoch_us();
-    let number = if digits <= 3 {
-        us.map(|us| us.div_euclid(1000))
+fn write_number(out: &mut Vec<u8>, number: Option<i64>) {
+    match number {
+        Some(number) => json::write_i64(out, number),
+        None => out.extend_from_slice(b"null"),
+    }
+}
+
+/// The text of a date with its `Z`.
+fn write_text(
+    out: &mut Vec<u8>,
+    civil: Option<Civil>,
+    write: impl FnOnce(&Civil, &mut Vec<u8>) -> bool,
+) {
+    let start = out.len();
+    out.push(b'"');
+    if civil.is_some_and(|civil| write(&civil, out)) {
+        out.extend_from_slice(b"Z\"");
     } else {
-        us
+        out.truncate(start);
+        out.extend_from_slice(b"null");
+    }
+}
+
+fn write_time(out: &mut Vec<u8>, us: i64, unit: Unit) {
+    match unit {
+        Unit::Microseconds => json::write_i64(out, us),
+        Unit::Milliseconds => json::write_i64(out, us / 1000),
+        // 838 hours are far from the limit of 64 bits.
+        Unit::Nanoseconds => json::write_i64(out, us.saturating_mul(1000)),
+        Unit::Iso => {
+            out.push(b'"');
+            civil::write_time(out, us);
+            out.extend_from_slice(b"Z\"");
+        }
+    }
+}
+
+fn write_moment(
+    out: &mut Vec<u8>,
+    civil: Civil,
+    column: &Column,
+    unit: Unit,
+) -> Result<(), CellError> {
+    if unit == Unit::Iso {
+        let civil = or_instead(civil, column)?;
+        write_text(out, civil, |civil, out| {
+            civil.write_moment(out, Fraction::Trimmed)
+        });
+        return Ok(());
+    }
+    let us = match civil.epoch_us() {
+        Some(us) => Some(us),
+        None => instead(column)?.and_then(|civil| civil.epoch_us()),
     };
-    write_instant(out, number, nullable);
+    let number = match unit {
+        Unit::Milliseconds => us.map(|us| us.div_euclid(1000)),
+        Unit::Microseconds | Unit::Iso => us,
+        Unit::Nanoseconds => {
+            let ns = us.map(|us| us.checked_mul(1000).ok_or(CellError::Range));
+            ns.transpose()?
+        }
+    };
+    write_number(out, number);
+    Ok(())
 }
 
 /// `"2018-06-20T13:37:03.120Z"` with exactly the column's digits.
-fn write_timestamp(out: &mut Vec<u8>, stamp: Option<(u32, u32)>, digits: u8, nullable: bool) {
-    let Some((seconds, us)) = stamp else {
-        let text: &[u8] = if nullable {
-            b"null"
-        } else {
-            b"\"1970-01-01T00:00:00Z\""
-        };
-        out.extend_from_slice(text);
-        return;
+fn write_timestamp(
+    out: &mut Vec<u8>,
+    stamp: Option<Civil>,
+    digits: u8,
+    no_date: NoDate,
+) -> Result<(), CellError> {
+    let civil = match (stamp, no_date) {
+        (Some(stamp), _) => Some(stamp),
+        (None, NoDate::Default(default)) => Some(default),
+        (None, NoDate::Null) => None,
+        (None, NoDate::Epoch) => {
+            out.extend_from_slice(b"\"1970-01-01T00:00:00Z\"");
+            return Ok(());
+        }
+        (None, NoDate::Fail) => return Err(CellError::NoDate),
     };
-    let (year, month, day, rest) = temporal::civil_from_seconds(seconds);
-    let (hour, minute, second) = (rest / 3600, rest / 60 % 60, rest % 60);
-    let mut text = *b"\"0000-00-00T00:00:00.000000";
-    put(&mut text, 1, 4, year);
-    put(&mut text, 6, 2, month);
-    put(&mut text, 9, 2, day);
-    put(&mut text, 12, 2, hour);
-    put(&mut text, 15, 2, minute);
-    put(&mut text, 18, 2, second);
-    put(&mut text, 21, 6, us);
-    let length = if digits == 0 {
-        20
-    } else {
-        21 + usize::from(digits.min(6))
-    };
-    out.extend_from_slice(text.get(..length).unwrap_or_default());
-    out.extend_from_slice(b"Z\"");
-}
-
-/// Puts `number` in decimal digits at `at`, filled with zeros to `width`.
-fn put(text: &mut [u8], at: usize, width: usize, mut number: u32) {
-    for digit in text.iter_mut().skip(at).take(width).rev() {
-        *digit = b'0' + (number % 10) as u8;
-        number /= 10;
-    }
+    write_text(out, civil, |civil, out| {
+        civil.write_moment(out, Fraction::Exactly(digits))
+    });
+    Ok(())
 }
 
 /// BIT(1) is a boolean; more bits are bytes, least significant first.
@@ -233,14 +354,15 @@ fn write_bits(out: &mut Vec<u8>, bytes: &[u8], bits: usize) {
     json::write_base64(out, reversed.get(..bytes.len()).unwrap_or_default());
 }
 
-fn write_padded(out: &mut Vec<u8>, bytes: &[u8], size: usize, scratch: &mut Vec<u8>) {
+/// The bytes with the zeros that the image leaves out.
+fn padded<'a>(bytes: &'a [u8], size: usize, scratch: &'a mut Vec<u8>) -> &'a [u8] {
     if bytes.len() >= size {
-        return json::write_base64(out, bytes);
+        return bytes;
     }
     scratch.clear();
     scratch.extend_from_slice(bytes);
     scratch.resize(size, 0);
-    json::write_base64(out, scratch);
+    scratch
 }
 
 /// Number 0 is MySQL's error value: the empty string.
@@ -326,4 +448,122 @@ fn write_vector(out: &mut Vec<u8>, bytes: &[u8]) -> Result<(), CellError> {
     }
     out.push(b']');
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::config::modes::{InvalidDate, Modes, TimePrecision};
+    use crate::schema::declared::Declared;
+    use crate::schema::plan::Plan;
+    use crate::schema::table_map::{ColumnShape, Shape, code};
+
+    /// What the bytes become in a column of this code.
+    fn check(shape: ColumnShape, modes: Modes, bytes: &[u8], expected: &str) {
+        let name = "c".to_owned();
+        let shape = Shape {
+            columns: vec![ColumnShape { name, ..shape }],
+            full: true,
+            ..Shape::default()
+        };
+        let plan = Plan::compile(&shape, Arc::from("topic"), &modes).unwrap();
+        let (mut out, mut cursor) = (Vec::new(), Cursor::new(bytes));
+        let result = write(&mut out, &plan.columns[0], &mut cursor, &mut Vec::new());
+        let found = match result {
+            Ok(()) => String::from_utf8(out).unwrap(),
+            Err(error) => error.to_string(),
+        };
+        assert_eq!(found, expected);
+        assert!(cursor.is_empty(), "bytes are left");
+    }
+
+    fn of(code: u8) -> ColumnShape {
+        ColumnShape {
+            code,
+            ..ColumnShape::default()
+        }
+    }
+
+    fn with_default(code: u8, digits: u8, default: &str) -> ColumnShape {
+        ColumnShape {
+            meta: [digits, 0],
+            declared: Declared {
+                default: Some(default.to_owned()),
+                ..Declared::default()
+            },
+            ..of(code)
+        }
+    }
+
+    fn precision(time_precision: TimePrecision) -> Modes {
+        Modes {
+            time_precision,
+            ..Modes::default()
+        }
+    }
+
+    /// No server of today can be made to write these, and so no test with a server sees them.
+    #[test]
+    fn temporal_types_before_5_6_4() {
+        let time = (-8_385_959_i32).to_le_bytes();
+        let time = &time[..3];
+        check(of(code::TIME), Modes::default(), time, "-3020399000000");
+        let iso = precision(TimePrecision::Isostring);
+        check(of(code::TIME), iso, time, "\"-838:59:59Z\"");
+        let connect = precision(TimePrecision::Connect);
+        check(of(code::TIME), connect, time, "-3020399000");
+        let moment = 20_240_229_123_456_u64.to_le_bytes();
+        let datetime = of(code::DATETIME);
+        check(datetime.clone(), Modes::default(), &moment, "1709210096000");
+        check(datetime.clone(), iso, &moment, "\"2024-02-29T12:34:56Z\"");
+        let micro = precision(TimePrecision::Microseconds);
+        check(datetime.clone(), micro, &moment, "1709210096000000");
+        check(datetime, Modes::default(), &[0; 8], "0");
+        let seconds = 1_709_210_096_u32.to_le_bytes();
+        let text = "\"2024-02-29T12:34:56Z\"";
+        check(of(code::TIMESTAMP), Modes::default(), &seconds, text);
+        let zero = "\"1970-01-01T00:00:00Z\"";
+        check(of(code::TIMESTAMP), Modes::default(), &[0; 4], zero);
+    }
+
+    /// Debezium puts the column's default for a date that is none and must be one.
+    #[test]
+    fn defaults_stand_for_dates_that_are_none() {
+        let iso = precision(TimePrecision::Isostring);
+        let day = with_default(code::DATE, 0, "2000-02-29");
+        check(day.clone(), Modes::default(), &[0; 3], "11016");
+        check(day.clone(), iso, &[0; 3], "\"2000-02-29Z\"");
+        let nullable = ColumnShape {
+            nullable: true,
+            ..day.clone()
+        };
+        check(nullable, Modes::default(), &[0; 3], "null");
+        let fail = Modes {
+            invalid_date: InvalidDate::Fail,
+            ..Modes::default()
+        };
+        check(day, fail, &[0; 3], &CellError::NoDate.to_string());
+        let stamp = with_default(code::TIMESTAMP2, 3, "2000-01-01 00:00:00");
+        let text = "\"2000-01-01T00:00:00.000Z\"";
+        check(stamp, Modes::default(), &[0; 6], text);
+        let no_literal = with_default(code::DATETIME2, 6, "CURRENT_TIMESTAMP");
+        let zero = [0x80, 0, 0, 0, 0, 0, 0, 0];
+        check(no_literal, Modes::default(), &zero, "0");
+    }
+
+    #[test]
+    fn floats_that_were_declared_with_digits_are_doubles() {
+        let bytes = 1234.567_f32.to_le_bytes();
+        check(of(code::FLOAT), Modes::default(), &bytes, "1234.567");
+        let declared = ColumnShape {
+            declared: Declared {
+                float_digits: true,
+                ..Declared::default()
+            },
+            ..of(code::FLOAT)
+        };
+        check(declared, Modes::default(), &bytes, "1234.5670166015625");
+    }
 }

@@ -10,6 +10,7 @@ use std::borrow::Cow;
 use std::io::Write;
 use std::sync::Arc;
 
+use crate::config::Skipped;
 use crate::cursor::Cursor;
 use crate::decode::image::Sparse;
 use crate::decode::jsonb::diff::DiffError;
@@ -37,6 +38,8 @@ pub struct Style {
     pub tombstones: bool,
     /// Write the change id of each record.
     pub ids: bool,
+    /// Operations that become no records.
+    pub skipped: Skipped,
     /// What stands for a text that the log does not hold.
     pub unavailable: String,
 }
@@ -125,9 +128,20 @@ impl Classify for RowError {
                 source: CellError::Text(_),
                 ..
             } => {
-                "find the value by the primary key of the rows at this position and correct its text, or \
-                 exclude the table"
+                "find the value by the primary key of the rows at this position and correct its text, exclude \
+                 the table, or set types.invalid_text to \"replace\" or \"base64\""
             }
+            RowError::Cell {
+                source: CellError::NoDate,
+                ..
+            } => {
+                "find the date by the primary key of the rows at this position and correct it, exclude the \
+                 table, or set types.invalid_date to \"null\""
+            }
+            RowError::Cell {
+                source: CellError::Range,
+                ..
+            } => "set types.time_precision to another value, such as \"microseconds\"",
             RowError::NoDocument { .. } | RowError::NoKey { .. } => {
                 "SET PERSIST binlog_row_image = 'FULL' and reconnect all clients; to go on after this \
                  place, remove the stored position and set `start`"
@@ -253,6 +267,26 @@ impl Encoder {
         }
     }
 
+    /// Appends the record of a TRUNCATE, which has neither a key nor an image (Debezium's `op` `t`).
+    pub fn truncate(&mut self, batch: &mut Batch, plan: &Plan, origin: &Origin<'_>) {
+        self.begin_event(plan, origin);
+        self.number = RowNumber {
+            in_event: 0,
+            in_group: 0,
+        };
+        let start = batch.bytes.len();
+        batch
+            .bytes
+            .extend_from_slice(b"{\"before\":null,\"after\":null");
+        self.end_value(&mut batch.bytes, 't');
+        let value = Some(span(start, batch.bytes.len()));
+        let record = Record {
+            value,
+            ..Record::default()
+        };
+        self.push(batch, plan, record, 0);
+    }
+
     fn begin_tail(&mut self, origin: &Origin<'_>) {
         let tail = &mut self.tail;
         tail.clear();
@@ -353,16 +387,11 @@ impl Encoder {
                 .get(index / 8)
                 .is_some_and(|byte| byte & (1 << (index % 8)) != 0);
             if !null {
-                cell::write(
-                    out,
-                    &column.cell,
-                    column.nullable,
-                    cursor,
-                    &mut self.scratch,
-                )
-                .map_err(|source| RowError::Cell {
-                    column: column.name.clone(),
-                    source,
+                cell::write(out, column, cursor, &mut self.scratch).map_err(|source| {
+                    RowError::Cell {
+                        column: column.name.clone(),
+                        source,
+                    }
                 })?;
             } else if !matches!(column.cell, Cell::Hidden(_)) {
                 out.extend_from_slice(b"null");
@@ -381,7 +410,7 @@ impl Encoder {
 
     /// Ends the value that started at `start`, and appends the key, and the tombstone of a delete.
     fn finish(&mut self, batch: &mut Batch, plan: &Plan, start: usize, image: &Image) {
-        self.end_value(&mut batch.bytes, self.operation);
+        self.end_value(&mut batch.bytes, self.operation.op());
         let value = span(start, batch.bytes.len());
         let key = write_key(&mut batch.bytes, plan, image);
         self.push(
@@ -418,7 +447,7 @@ impl Encoder {
         batch.bytes.extend_from_slice(b"{\"before\":");
         batch.bytes.extend_from_within(before.span.range());
         batch.bytes.extend_from_slice(b",\"after\":null");
-        self.end_value(&mut batch.bytes, Operation::Delete);
+        self.end_value(&mut batch.bytes, Operation::Delete.op());
         let value = Some(span(start, batch.bytes.len()));
         let delete = Record {
             key: old_key,
@@ -441,7 +470,7 @@ impl Encoder {
             .bytes
             .extend_from_slice(b"{\"before\":null,\"after\":");
         batch.bytes.extend_from_within(after.span.range());
-        self.end_value(&mut batch.bytes, Operation::Insert);
+        self.end_value(&mut batch.bytes, Operation::Insert.op());
         let value = Some(span(start, batch.bytes.len()));
         let create = Record {
             key: new_key,
@@ -452,11 +481,11 @@ impl Encoder {
         self.push(batch, plan, create, 2);
     }
 
-    fn end_value(&self, out: &mut Vec<u8>, operation: Operation) {
+    fn end_value(&self, out: &mut Vec<u8>, op: char) {
         out.extend_from_slice(&self.head);
         json::write_u64(out, u64::from(self.number.in_event));
         out.extend_from_slice(&self.tail);
-        out.push(operation.op() as u8);
+        out.push(op as u8);
         out.extend_from_slice(&self.close);
     }
 

@@ -2,6 +2,8 @@
 //!
 //! The part of [`State`] behind the joints that decides about groups as a whole. As pure as the rest of it.
 
+use std::sync::Arc;
+
 use super::{BATCH_BYTES, Outbox, State};
 use crate::event::Event;
 use crate::pipeline::error::{Cause, Error};
@@ -12,7 +14,7 @@ use crate::source::transaction::{Commit, Step};
 use crate::xa::{Prepared, Xid};
 
 impl State {
-    /// Whether the current group is new; see [`Resume`].
+    /// Whether the current group is new; see `resume`.
     pub(super) fn reading(&mut self) -> Result<Reading, Error> {
         let Some(resume) = &mut self.resume else {
             return Ok(Reading::New);
@@ -39,11 +41,13 @@ impl State {
             | Step::Ddl { end: Some(end), .. } => progress::read(&mut self.read, &end),
             Step::NewFile => self.catalog.clear(),
             Step::Idle | Step::TableMap(_) | Step::Rows(_) | Step::Payload(_) => {}
-            Step::Savepoint(_) | Step::RollbackTo(_) | Step::Ddl { end: None, .. } => {}
+            Step::Savepoint(_) | Step::RollbackTo(_) => {}
+            Step::Statement(_) | Step::Ddl { end: None, .. } => {}
         }
     }
 
     pub(super) fn drop_held(&mut self, outbox: &mut dyn Outbox) -> Result<(), Error> {
+        self.ledger.undone();
         let held = self.holding.take();
         Ok(self.holding.discard(held, outbox)?)
     }
@@ -60,6 +64,7 @@ impl State {
             0 => u64::from(event.header.timestamp) * 1_000_000,
             us => us,
         };
+        self.holding.counted(self.ledger.prepared());
         let before = self
             .holding
             .prepare(Prepared::clone(&prepared), since_us, outbox)?;
@@ -71,6 +76,7 @@ impl State {
                 let lost = Cause::LostXa(Box::new(before.prepared));
                 return Err(Error::at(place, lost));
             }
+            self.ledger.decided(before.held.counted, false);
             self.holding.discard(before.held, outbox)?;
         }
         if let Some(resume) = &mut self.resume {
@@ -78,8 +84,9 @@ impl State {
             progress::read(&mut self.read, &end);
             return Ok(());
         }
-        let xa = Some(Box::new(Xa::Prepared(*prepared)));
-        self.finish(Progress { commit: end, xa });
+        let mut progress = Progress::from(end);
+        progress.xa = Some(Box::new(Xa::Prepared(*prepared)));
+        self.finish(progress);
         Ok(())
     }
 
@@ -95,8 +102,11 @@ impl State {
             let place = self.transaction.place(Some(event));
             return Err(Error::at(place, Cause::UnknownXa { xid: *xid }));
         }
-        let xa = Some(Box::new(Xa::Decided(*xid)));
-        let progress = Progress { commit: end, xa };
+        let mut progress = Progress::from(end);
+        progress.xa = Some(Box::new(Xa::Decided(*xid)));
+        if let Some(waiting) = &waiting {
+            self.ledger.decided(waiting.held.counted, stands);
+        }
         match waiting {
             Some(waiting) if stands => return self.release(waiting.held, progress, outbox),
             Some(waiting) => self.holding.discard(waiting.held, outbox)?,
@@ -142,8 +152,13 @@ impl State {
     }
 
     /// A group is read to its end, its records before this.
-    pub(super) fn finish(&mut self, progress: Progress) {
+    pub(super) fn finish(&mut self, mut progress: Progress) {
+        self.before_group = None;
+        if std::mem::take(&mut self.redefined) {
+            progress.definitions = Some(Arc::new(self.catalog.definitions.clone()));
+        }
         progress::read(&mut self.read, &progress.commit);
+        self.ledger.stands();
         self.counts.transactions += 1;
         if progress.commit.commit_us > 0 {
             self.counts.commit_us = progress.commit.commit_us;

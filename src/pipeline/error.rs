@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use crate::checkpoint::catalog::CatalogStoreError;
 use crate::checkpoint::record::RecordError;
 use crate::checkpoint::store::StoreError;
 use crate::checkpoint::window::WindowError;
@@ -13,6 +14,7 @@ use crate::pipeline::holding::folder::SpoolError;
 use crate::pipeline::preflight::Findings;
 use crate::position::Place;
 use crate::schema::catalog::CatalogError;
+use crate::schema::definitions::stored::StoredError;
 use crate::schema::plan::PlanError;
 use crate::sink::SinkError;
 use crate::source::binlog::EventError;
@@ -48,6 +50,23 @@ pub enum Cause {
     /// A table's shape.
     #[error(transparent)]
     Catalog(#[from] CatalogError),
+    /// The stored table definitions.
+    #[error(transparent)]
+    CatalogStore(#[from] CatalogStoreError),
+    /// The stored table definitions, as text.
+    #[error(transparent)]
+    Definitions(#[from] StoredError),
+    /// remora is to stop while it waits for something that is not needed then.
+    #[error("interrupted by the stop")]
+    Interrupted,
+    /// A statement changes rows and the rows are not in the log.
+    #[error(
+        "a change of rows of {tables} is logged as a statement (binlog_format is not ROW in that session)"
+    )]
+    StatementFormat {
+        /// The captured tables that the statement names, or that it may be any.
+        tables: String,
+    },
     /// A row.
     #[error("{table}: {source}")]
     Row {
@@ -142,10 +161,10 @@ impl Classify for Cause {
             Cause::Event(error) => error.fault(),
             Cause::Payload(error) => error.fault(),
             Cause::Transaction(error) => error.fault(),
-            Cause::Catalog(CatalogError::Plan(error)) => error.fault(),
-            Cause::Catalog(CatalogError::TableMap(_) | CatalogError::UnknownLayout { .. }) => {
-                Fault::Data
-            }
+            Cause::Catalog(error) => error.fault(),
+            Cause::CatalogStore(error) => error.fault(),
+            Cause::Definitions(error) => error.fault(),
+            Cause::StatementFormat { .. } => Fault::Data,
             Cause::Row { source, .. } => source.fault(),
             Cause::Rows { source, .. } => source.fault(),
             Cause::Spool(error) => error.fault(),
@@ -163,7 +182,7 @@ impl Classify for Cause {
             Cause::Sql(_) => Fault::Transient,
             Cause::Preflight(findings) => findings.fault(),
             Cause::ThreadLost { .. } => Fault::Bug,
-            Cause::Thread(_) | Cause::NotDrained { .. } => Fault::Transient,
+            Cause::Thread(_) | Cause::NotDrained { .. } | Cause::Interrupted => Fault::Transient,
         }
     }
 
@@ -174,10 +193,13 @@ impl Classify for Cause {
             Cause::Event(error) => error.remedy(),
             Cause::Payload(error) => error.remedy(),
             Cause::Transaction(error) => error.remedy(),
-            Cause::Catalog(CatalogError::Plan(error)) => error.remedy(),
-            Cause::Catalog(CatalogError::TableMap(_) | CatalogError::UnknownLayout { .. }) => {
-                text("check the binlog file with mysqlbinlog; report it if the server reads it")
-            }
+            Cause::Catalog(error) => error.remedy(),
+            Cause::CatalogStore(error) => error.remedy(),
+            Cause::Definitions(error) => error.remedy(),
+            Cause::StatementFormat { .. } => text(
+                "SET GLOBAL binlog_format = 'ROW', reconnect all clients, and take a new snapshot of the \
+                 tables that the statement changed",
+            ),
             Cause::Row { source, .. } => source.remedy(),
             Cause::Rows { source, .. } => source.remedy(),
             Cause::Spool(error) => error.remedy(),
@@ -210,7 +232,7 @@ impl Classify for Cause {
                  the server's binlogs still hold",
             ),
             Cause::NotDrained { .. } => text("raise shutdown_timeout_s if the brokers are slow"),
-            Cause::ThreadLost { .. } | Cause::Thread(_) => None,
+            Cause::ThreadLost { .. } | Cause::Thread(_) | Cause::Interrupted => None,
         }
     }
 }

@@ -15,6 +15,7 @@ pub mod savepoints;
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::event::Operation;
+use crate::ledger::Unfinished;
 use crate::pipeline::holding::folder::{Folder, SpoolError, Stretch};
 use crate::pipeline::holding::savepoints::Savepoints;
 use crate::pipeline::{BATCH_BYTES, Outbox};
@@ -54,6 +55,8 @@ pub struct Held {
     tail: Batch,
     /// Rows: inserted, updated, deleted.
     pub rows: [u64; 3],
+    /// What the ledger has of a group that is prepared.
+    pub counted: Unfinished,
 }
 
 #[derive(Debug)]
@@ -69,6 +72,7 @@ struct Mark {
     records: usize,
     bytes: usize,
     rows: [u64; 3],
+    counted: Unfinished,
 }
 
 impl Holding {
@@ -111,8 +115,13 @@ impl Holding {
         self.seal(outbox)
     }
 
-    /// The open group is set to come back to this point.
-    pub fn savepoint(&mut self, name: String) {
+    /// What the ledger has of the open group, which is prepared.
+    pub fn counted(&mut self, counted: Unfinished) {
+        self.group.counted = counted;
+    }
+
+    /// The open group is set to come back to this point, at which the ledger has so much of it.
+    pub fn savepoint(&mut self, name: String, counted: Unfinished) {
         let Held {
             blocks, tail, rows, ..
         } = &self.group;
@@ -121,17 +130,23 @@ impl Holding {
             records: tail.records.len(),
             bytes: tail.bytes.len(),
             rows: *rows,
+            counted,
         };
         self.savepoints.set(name, mark);
     }
 
-    /// Drops what came after a savepoint; says whether there is one of that name.
+    /// Drops what came after a savepoint, and gives what the ledger had at it; `None` where there is none of
+    /// that name.
     ///
     /// # Errors
     /// [`SpoolError`]; the group is lost then.
-    pub fn back_to(&mut self, name: &str, outbox: &mut dyn Outbox) -> Result<bool, SpoolError> {
+    pub fn back_to(
+        &mut self,
+        name: &str,
+        outbox: &mut dyn Outbox,
+    ) -> Result<Option<Unfinished>, SpoolError> {
         let Some(mark) = self.savepoints.back_to(name) else {
-            return Ok(false);
+            return Ok(None);
         };
         let group = &mut self.group;
         // The block that was being written then may be a block of its own by now.
@@ -156,7 +171,7 @@ impl Holding {
         group.tail.records.truncate(mark.records);
         group.tail.bytes.truncate(mark.bytes);
         group.rows = mark.rows;
-        Ok(true)
+        Ok(Some(mark.counted))
     }
 
     /// Takes the open group's records out: it stands, or is to be dropped by [`Holding::discard`].

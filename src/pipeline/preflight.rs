@@ -13,7 +13,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Row};
 
-use crate::config::{Mysql, RowImage};
+use crate::config::{Database, Mysql, RowImage, Schema};
 use crate::error::{Classify, Fault};
 use crate::pipeline::error::{Cause, Error};
 use crate::position::{FilePosition, GtidSet, Position};
@@ -40,6 +40,28 @@ pub struct Server {
     pub end: FilePosition,
     /// The server's clock less ours, in microseconds.
     pub clock_offset_us: i64,
+    /// `lower_case_table_names` is not 0.
+    pub lower_case_names: bool,
+    /// `binlog_row_metadata` is FULL.
+    pub full_metadata: bool,
+}
+
+/// Which settings of the server will do, by the configuration.
+#[derive(Clone, Copy, Debug)]
+pub struct Accepted {
+    /// Whether row metadata may be MINIMAL.
+    pub schema: Schema,
+    /// Whether row images may lack columns.
+    pub row_image: RowImage,
+}
+
+impl From<&Database> for Accepted {
+    fn from(database: &Database) -> Accepted {
+        Accepted {
+            schema: database.schema,
+            row_image: database.mysql.row_image,
+        }
+    }
 }
 
 /// One thing that is wrong, and what mends it.
@@ -105,9 +127,9 @@ pub async fn connect(settings: &Mysql) -> Result<Conn, Error> {
 ///
 /// # Errors
 /// [`Findings`] with all that is wrong, or what a query says.
-pub async fn inspect(conn: &mut Conn, row_image: RowImage) -> Result<Server, Error> {
+pub async fn inspect(conn: &mut Conn, accepted: Accepted) -> Result<Server, Error> {
     let variables = variables(conn).await?;
-    let mut findings = check_settings(&variables, row_image);
+    let mut findings = check_settings(&variables, accepted);
     let value = |name: &str| variables.get(name).cloned().unwrap_or_default();
     let gtids = value("gtid_mode").eq_ignore_ascii_case("ON");
     check_replication_slave(conn, &mut findings).await?;
@@ -132,7 +154,26 @@ pub async fn inspect(conn: &mut Conn, row_image: RowImage) -> Result<Server, Err
         binlogs,
         end,
         clock_offset_us: server_us - local_us,
+        lower_case_names: value("lower_case_table_names") != "0",
+        full_metadata: value("binlog_row_metadata").eq_ignore_ascii_case("FULL"),
     })
+}
+
+/// Where the server is now.
+///
+/// # Errors
+/// What a query says.
+pub async fn position(conn: &mut Conn, gtids: bool) -> Result<Position, Error> {
+    // The end first: a group that comes in between is in the set, and was not there before.
+    let end = binlog_end(conn).await?;
+    let executed = match gtids {
+        true => {
+            let text: Option<String> = conn.query_first("SELECT @@GLOBAL.gtid_executed").await?;
+            Some(text.unwrap_or_default().parse().unwrap_or_default())
+        }
+        false => None,
+    };
+    Ok(Position::new(executed, end))
 }
 
 /// How long a stored set may be ahead of `gtid_executed` before history is said to have gone back: the
@@ -146,11 +187,11 @@ const REGRESSED_AFTER: Duration = Duration::from_secs(30);
 pub async fn check_history(
     conn: &mut Conn,
     position: &Position,
-    (server_uuid, row_image): (&str, RowImage),
+    (server_uuid, accepted): (&str, Accepted),
 ) -> Result<Server, Error> {
     let deadline = tokio::time::Instant::now() + REGRESSED_AFTER;
     loop {
-        let server = inspect(conn, row_image).await?;
+        let server = inspect(conn, accepted).await?;
         match judge_history(&server, position, server_uuid) {
             Ok(()) => return Ok(server),
             Err(Judgement::Ahead(_)) if tokio::time::Instant::now() < deadline => {
@@ -238,7 +279,7 @@ fn purged_xa(prepared: &Prepared) -> Finding {
 async fn variables(conn: &mut Conn) -> Result<HashMap<String, String>, Error> {
     const NAMES: &str = "'version', 'server_uuid', 'gtid_mode', 'gtid_executed', 'gtid_purged', 'log_bin', \
                          'binlog_format', 'binlog_row_image', 'binlog_row_metadata', \
-                         'binlog_row_value_options'";
+                         'binlog_row_value_options', 'lower_case_table_names'";
     let query = format!("SHOW GLOBAL VARIABLES WHERE Variable_name IN ({NAMES})");
     let rows: Vec<(String, String)> = conn.query(query).await?;
     Ok(rows
@@ -247,7 +288,7 @@ async fn variables(conn: &mut Conn) -> Result<HashMap<String, String>, Error> {
         .collect())
 }
 
-fn check_settings(variables: &HashMap<String, String>, row_image: RowImage) -> Vec<Finding> {
+fn check_settings(variables: &HashMap<String, String>, accepted: Accepted) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut require = |name: &str, wanted: &str, remedy: &str| {
         let found = variables.get(name).map_or("(absent)", String::as_str);
@@ -265,7 +306,7 @@ fn check_settings(variables: &HashMap<String, String>, row_image: RowImage) -> V
         "ROW",
         "SET PERSIST binlog_format = 'ROW' and reconnect all clients",
     );
-    if row_image == RowImage::Full {
+    if accepted.row_image == RowImage::Full {
         require(
             "binlog_row_image",
             "FULL",
@@ -273,11 +314,13 @@ fn check_settings(variables: &HashMap<String, String>, row_image: RowImage) -> V
              \"any\" to go on without what the log leaves out",
         );
     }
-    require(
-        "binlog_row_metadata",
-        "FULL",
-        "SET PERSIST binlog_row_metadata = 'FULL'",
-    );
+    if accepted.schema == Schema::RowMetadata {
+        require(
+            "binlog_row_metadata",
+            "FULL",
+            "SET PERSIST binlog_row_metadata = 'FULL', or set schema = \"auto\"",
+        );
+    }
     let is = |name: &str, wanted: &str| {
         let found = variables.get(name).map_or("", String::as_str);
         found.eq_ignore_ascii_case(wanted)

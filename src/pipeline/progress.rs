@@ -3,7 +3,10 @@
 //! Pure. The GTID of a prepared XA transaction enters the delivered set with the word on its outcome and
 //! not before, so that a dump from that position brings its rows again.
 
+use std::sync::Arc;
+
 use crate::position::Position;
+use crate::schema::definitions::Definitions;
 use crate::source::transaction::Commit;
 use crate::xa::{Prepared, Xid};
 
@@ -14,6 +17,8 @@ pub struct Progress {
     pub commit: Commit,
     /// What it is to XA transactions.
     pub xa: Option<Box<Xa>>,
+    /// The table definitions behind it, where they are others than before.
+    pub definitions: Option<Arc<Definitions>>,
 }
 
 /// What a group is to XA transactions.
@@ -27,7 +32,11 @@ pub enum Xa {
 
 impl From<Commit> for Progress {
     fn from(commit: Commit) -> Progress {
-        Progress { commit, xa: None }
+        Progress {
+            commit,
+            xa: None,
+            definitions: None,
+        }
     }
 }
 
@@ -84,10 +93,12 @@ mod tests {
             commit: Commit {
                 gtid: Some(format!("{UUID}:{gno}").parse().unwrap()),
                 file: "bin.000002".into(),
+                start: gno * 100 - 50,
                 offset: gno * 100,
                 commit_us: 0,
             },
             xa: xa.map(Box::new),
+            definitions: None,
         }
     }
 

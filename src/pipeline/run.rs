@@ -5,6 +5,7 @@
 //! the other. A failure of any ends the whole; the next start goes on from the stored position.
 
 pub mod delivering;
+pub mod describing;
 pub mod state_thread;
 pub mod storing;
 
@@ -13,17 +14,19 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc as tokio_mpsc, watch};
 
-use crate::config::{Database, Start};
+use crate::config::{Database, Schema, Start};
 use crate::encode::envelope::Style;
 use crate::error::{Classify, Fault};
 use crate::metrics::{Meters, Phase, Trouble};
 use crate::pipeline::error::{Cause, Error};
 use crate::pipeline::preflight::{self, Server, coverage};
+use crate::pipeline::run::describing::Describer;
 use crate::pipeline::run::state_thread::{Control, Message, StateThread};
-use crate::pipeline::run::storing::Storing;
-use crate::pipeline::{Bounds, State};
+use crate::pipeline::run::storing::{Stored, Storing};
+use crate::pipeline::{Begin, Bounds, State};
 use crate::position::{FilePosition, Place, Position};
 use crate::schema::catalog::Rules;
+use crate::schema::definitions::Definitions;
 use crate::source::chunk::Chunk;
 use crate::source::dump::DumpStream;
 use crate::source::payload::Limits;
@@ -45,12 +48,14 @@ pub type Stop = watch::Receiver<Option<tokio::time::Instant>>;
 /// # Errors
 /// Why; what was delivered until then is stored.
 pub async fn run(database: &Database, meters: &Arc<Meters>, mut stop: Stop) -> Result<(), Error> {
-    let (storing, checkpoint) = Storing::open(database).await?;
+    let (storing, stored) = Storing::open(database).await?;
     let mut conn = preflight::connect(&database.mysql).await?;
-    let (position, uuid) = match &checkpoint {
-        Some(stored) => (stored.position.clone(), stored.server_uuid.clone()),
+    let (position, uuid) = match &stored {
+        Some(Stored { checkpoint, .. }) => {
+            (checkpoint.position.clone(), checkpoint.server_uuid.clone())
+        }
         None => {
-            let server = preflight::inspect(&mut conn, database.mysql.row_image).await?;
+            let server = preflight::inspect(&mut conn, database.into()).await?;
             if database.start == Some(Start::Now) {
                 let prepared = preflight::prepared::list(&mut conn).await?;
                 preflight::prepared::warn(&database.name, &prepared);
@@ -58,17 +63,28 @@ pub async fn run(database: &Database, meters: &Arc<Meters>, mut stop: Stop) -> R
             (first_position(database, &server)?, server.uuid)
         }
     };
-    let row_image = database.mysql.row_image;
-    let server = preflight::check_history(&mut conn, &position, (&uuid, row_image)).await?;
+    let known = (uuid.as_str(), database.into());
+    let server = preflight::check_history(&mut conn, &position, known).await?;
     coverage::check(&mut conn, &database.capture).await?;
     drop(conn);
+    let (checkpoint, definitions) = match stored {
+        Some(stored) => (Some(stored.checkpoint), stored.definitions),
+        None => (None, None),
+    };
+    let definitions = definitions.unwrap_or_else(|| Definitions::new(server.lower_case_names));
+    let mut begin = Begin {
+        position,
+        definitions,
+    };
+    describing::prepare(database, &mut begin, &server).await?;
     let storing = storing
-        .claim(checkpoint.as_ref(), &position, &server.uuid)
+        .claim(checkpoint.as_ref(), &begin, &server.uuid)
         .await?;
-    meters.set_position(position.end.to_string());
+    meters.set_position(begin.position.end.to_string());
 
+    let hands = Describer::new(database, &server, &stop);
     let (thread, controls) =
-        StateThread::start(database, meters, state(database, position), storing)?;
+        StateThread::start(database, meters, state(database, begin), (storing, hands))?;
     let mut reader = Reader {
         database,
         meters,
@@ -100,16 +116,19 @@ pub async fn run(database: &Database, meters: &Arc<Meters>, mut stop: Stop) -> R
 /// What was read when the source failed is still delivered, if that goes fast.
 pub const DRAIN_AFTER_FAILURE: Duration = Duration::from_secs(10);
 
-fn state(database: &Database, position: Position) -> State {
+fn state(database: &Database, begin: Begin) -> State {
     let rules = Rules {
         topic_prefix: database.topic_prefix.clone(),
         include: database.capture.include.clone(),
         exclude: database.capture.exclude.clone(),
+        read_minimal: database.schema == Schema::Auto,
+        modes: database.modes,
     };
     let style = Style {
         name: database.topic_prefix.clone(),
         tombstones: database.records.tombstones,
         ids: database.records.headers_id,
+        skipped: database.records.skipped,
         unavailable: database.records.unavailable_value.clone(),
     };
     let payload = Limits {
@@ -121,7 +140,7 @@ fn state(database: &Database, position: Position) -> State {
         memory_bytes_max: database.spool.memory_bytes_max,
         row_image: database.mysql.row_image,
     };
-    State::new(position, rules, style, bounds)
+    State::new(begin, rules, style, bounds)
 }
 
 /// Where to begin when nothing is stored.
@@ -221,11 +240,12 @@ impl Reader<'_> {
                 self.thread.check_epoch().await?;
                 let mut conn = preflight::connect(&self.database.mysql).await?;
                 let uuid = self.server.uuid.clone();
-                let known = (uuid.as_str(), self.database.mysql.row_image);
+                let known = (uuid.as_str(), self.database.into());
                 self.server = preflight::check_history(&mut conn, &from, known).await?;
             }
             let wire = Wire::connect(&self.database.mysql).await?;
-            Ok::<_, Error>((wire.dump(&request(self.database, &from)).await?, from))
+            let request = request(self.database, &from, "");
+            Ok::<_, Error>((wire.dump(&request).await?, from))
         };
         // Dropping a half-made connection loses nothing.
         let (stream, from) = tokio::select! {
@@ -317,11 +337,12 @@ async fn read_chunk(
     Ok(())
 }
 
-fn request(database: &Database, from: &Position) -> DumpRequest {
+/// `role` tells the dumps of one database apart: the server ends an older one of the same role.
+fn request(database: &Database, from: &Position, role: &str) -> DumpRequest {
     let mysql = &database.mysql;
     DumpRequest {
         server_id: mysql.server_id,
-        replica_uuid: replica_uuid(&database.topic_prefix),
+        replica_uuid: replica_uuid(&format!("{}{role}", database.topic_prefix)),
         heartbeat: mysql.heartbeat,
         net_write_timeout: mysql.net_write_timeout,
         event_bytes_max: mysql.event_bytes_max,

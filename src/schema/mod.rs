@@ -1,5 +1,9 @@
 //! TABLE_MAP events to plans, one per table version.
 
 pub mod catalog;
+mod compile;
+pub mod declared;
+pub mod definitions;
+pub mod merge;
 pub mod plan;
 pub mod table_map;

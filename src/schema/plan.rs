@@ -6,10 +6,13 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use crate::config::modes::{InvalidTextMode, Modes};
 use crate::error::{Classify, Fault};
+use crate::schema::compile::{compile_cell, no_date};
 use crate::schema::table_map::{ColumnShape, Shape, code};
 use crate::text::charset::Charset;
-use crate::text::json;
+use crate::text::civil::Civil;
+use crate::text::json::{self, BytesWriter};
 
 /// All that decoding and encoding need to know of one table version.
 #[derive(Debug)]
@@ -37,8 +40,8 @@ pub struct Column {
     pub member: Vec<u8>,
     /// Its name, for errors.
     pub name: String,
-    /// NULL is allowed: an impossible date is null then.
-    pub nullable: bool,
+    /// What stands for a date that is none.
+    pub no_date: NoDate,
     /// Index in the key, where it is part of it.
     pub key_part: Option<usize>,
     /// How its cell is read and written.
@@ -52,6 +55,43 @@ pub struct KeyColumn {
     pub column: usize,
     /// `{"name":` or `,"name":`.
     pub member: Vec<u8>,
+}
+
+/// What stands for a zero, partly zero or impossible date.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoDate {
+    /// `null`.
+    Null,
+    /// The beginning of 1970, as null is not allowed and no default is known.
+    Epoch,
+    /// The column's default.
+    Default(Civil),
+    /// Nothing: it stops the database.
+    Fail,
+}
+
+/// A DECIMAL's digits in a row image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Packed {
+    /// Digits in all.
+    pub precision: u8,
+    /// Digits behind the point.
+    pub scale: u8,
+    /// Bytes in the image.
+    pub bytes: usize,
+}
+
+/// In what a time or a moment is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// Milliseconds; what is finer is cut.
+    Milliseconds,
+    /// Microseconds.
+    Microseconds,
+    /// Nanoseconds.
+    Nanoseconds,
+    /// Not counted: its text by ISO 8601.
+    Iso,
 }
 
 /// How a cell is laid out in a row image, and what becomes of it.
@@ -79,19 +119,20 @@ pub enum Cell {
     },
     /// BIGINT; unsigned values beyond the signed range wrap, as Debezium's mode `long` has it.
     LongLong,
+    /// BIGINT UNSIGNED, as base64 of the integer (mode `precise`).
+    LongLongPrecise,
     /// FLOAT.
     Float,
+    /// FLOAT(M,D), of which Debezium makes a DOUBLE.
+    FloatAsDouble,
     /// DOUBLE.
     Double,
     /// DECIMAL, as base64 of the unscaled integer (Debezium's mode `precise`).
-    Decimal {
-        /// Digits in all.
-        precision: u8,
-        /// Digits behind the point.
-        scale: u8,
-        /// Bytes in the image.
-        bytes: usize,
-    },
+    Decimal(Packed),
+    /// DECIMAL, as text (mode `string`).
+    DecimalText(Packed),
+    /// DECIMAL, as the nearest double (mode `double`).
+    DecimalDouble(Packed),
     /// BIT(n).
     Bit {
         /// Bits.
@@ -99,17 +140,23 @@ pub enum Cell {
     },
     /// YEAR.
     Year,
-    /// DATE.
+    /// DATE, in days.
     Date,
+    /// DATE, as text.
+    DateText,
     /// TIME(f).
     Time {
         /// Fractional digits, 0 to 6.
         digits: u8,
+        /// What it becomes.
+        unit: Unit,
     },
     /// DATETIME(f).
     DateTime {
         /// Fractional digits, 0 to 6.
         digits: u8,
+        /// What it becomes.
+        unit: Unit,
     },
     /// TIMESTAMP(f).
     Timestamp {
@@ -117,9 +164,15 @@ pub enum Cell {
         digits: u8,
     },
     /// Temporal types as MySQL before 5.6.4 stored them.
-    OldTime,
+    OldTime {
+        /// What it becomes.
+        unit: Unit,
+    },
     /// See `OldTime`.
-    OldDateTime,
+    OldDateTime {
+        /// What it becomes.
+        unit: Unit,
+    },
     /// See `OldTime`.
     OldTimestamp,
     /// CHAR, VARCHAR, TEXT.
@@ -128,6 +181,8 @@ pub enum Cell {
         prefix: usize,
         /// Charset of its collation.
         charset: Charset,
+        /// What becomes of bytes that are no text in it.
+        invalid: InvalidTextMode,
     },
     /// BINARY(n), whose trailing zeros the image leaves out.
     FixedBytes {
@@ -135,11 +190,15 @@ pub enum Cell {
         prefix: usize,
         /// n.
         size: usize,
+        /// Writes them.
+        write: BytesWriter,
     },
     /// VARBINARY, BLOB.
     Bytes {
         /// Bytes of the length ahead of it.
         prefix: usize,
+        /// Writes them.
+        write: BytesWriter,
     },
     /// ENUM: each label as a JSON string.
     Enum {
@@ -266,11 +325,24 @@ impl Plan {
         format!("{}.{}", self.database, self.table)
     }
 
-    /// Compiles a shape.
+    /// Of a table whose rows are of no interest: for a record that is about the table as a whole.
+    pub fn of_table(database: &str, table: &str, topic: Arc<str>) -> Plan {
+        Plan {
+            database: database.to_owned(),
+            table: table.to_owned(),
+            topic,
+            columns: Vec::new(),
+            key: Vec::new(),
+            database_json: json_string(database),
+            table_json: json_string(table),
+        }
+    }
+
+    /// Compiles a shape, the values to become what the modes say.
     ///
     /// # Errors
     /// [`PlanError`].
-    pub fn compile(shape: &Shape, topic: Arc<str>) -> Result<Plan, PlanError> {
+    pub fn compile(shape: &Shape, topic: Arc<str>, modes: &Modes) -> Result<Plan, PlanError> {
         let (database, table) = (shape.database.clone(), shape.table.clone());
         if !shape.full {
             return Err(PlanError::MinimalMetadata { database, table });
@@ -278,18 +350,17 @@ impl Plan {
         let mut columns = Vec::with_capacity(shape.columns.len());
         let mut opening = b'{';
         for (index, column) in shape.columns.iter().enumerate() {
-            let cell = compile_cell(column).map_err(|trouble| trouble.of(shape, column))?;
+            let cell = compile_cell(column, modes).map_err(|trouble| trouble.of(shape, column))?;
             let mut member = Vec::new();
             if !matches!(cell, Cell::Hidden(_)) {
                 member = json_member(opening, &column.name);
                 opening = b',';
             }
             let key_part = shape.primary_key.iter().position(|part| *part == index);
-            let (name, nullable) = (column.name.clone(), column.nullable);
             columns.push(Column {
                 member,
-                name,
-                nullable,
+                name: column.name.clone(),
+                no_date: no_date(column, modes.invalid_date),
                 key_part,
                 cell,
             });
@@ -362,140 +433,7 @@ pub fn decimal_bytes(precision: u8, scale: u8) -> Option<usize> {
     Some(side(precision.checked_sub(scale)?)? + side(scale)?)
 }
 
-enum Trouble {
-    Type,
-    Collation,
-    Label,
-}
-
-impl Trouble {
-    fn of(self, shape: &Shape, column: &ColumnShape) -> PlanError {
-        let (database, table) = (shape.database.clone(), shape.table.clone());
-        let (code, collation) = (column.code, column.collation);
-        let column = column.name.clone();
-        match self {
-            Trouble::Type => PlanError::UnknownType {
-                database,
-                table,
-                column,
-                code,
-            },
-            Trouble::Collation => PlanError::UnknownCollation {
-                database,
-                table,
-                column,
-                collation,
-            },
-            Trouble::Label => PlanError::BadLabel {
-                database,
-                table,
-                column,
-            },
-        }
-    }
-}
-
-/// The collation of bytes.
-const BINARY: u16 = 63;
-
-fn compile_cell(column: &ColumnShape) -> Result<Cell, Trouble> {
-    let layout = layout(column).ok_or(Trouble::Type)?;
-    // Columns that a functional index adds carry names that no user can give, and are in no record.
-    if column.name.starts_with("!hidden!") || column.code == code::TYPED_ARRAY {
-        return Ok(Cell::Hidden(layout));
-    }
-    let unsigned = column.unsigned;
-    let [digits, second] = column.meta;
-    let prefix = match layout {
-        Layout::Fixed(bytes) | Layout::Prefixed(bytes) | Layout::Document(bytes) => bytes,
-    };
-    Ok(match column.code {
-        code::TINY => Cell::Tiny { unsigned },
-        code::SHORT => Cell::Short { unsigned },
-        code::INT24 => Cell::Medium { unsigned },
-        code::LONG => Cell::Long { unsigned },
-        code::LONGLONG => Cell::LongLong,
-        code::FLOAT => Cell::Float,
-        code::DOUBLE => Cell::Double,
-        code::NEWDECIMAL => Cell::Decimal {
-            precision: digits,
-            scale: second,
-            bytes: prefix,
-        },
-        code::BIT => Cell::Bit {
-            bits: usize::from(second) * 8 + usize::from(digits),
-        },
-        code::YEAR => Cell::Year,
-        code::DATE | code::NEWDATE => Cell::Date,
-        code::TIME2 => Cell::Time { digits },
-        code::DATETIME2 => Cell::DateTime { digits },
-        code::TIMESTAMP2 => Cell::Timestamp { digits },
-        code::TIME => Cell::OldTime,
-        code::DATETIME => Cell::OldDateTime,
-        code::TIMESTAMP => Cell::OldTimestamp,
-        code::STRING
-        | code::VARCHAR
-        | code::VAR_STRING
-        | code::BLOB
-        | code::TINY_BLOB
-        | code::MEDIUM_BLOB
-        | code::LONG_BLOB => compile_string(column, prefix)?,
-        code::ENUM => Cell::Enum {
-            bytes: prefix,
-            labels: labels(column)?,
-        },
-        code::SET => {
-            let labels = labels(column)?.into_iter().map(unquoted).collect();
-            Cell::Set {
-                bytes: prefix,
-                labels,
-            }
-        }
-        code::JSON => Cell::Json { prefix },
-        code::GEOMETRY => Cell::Geometry {
-            prefix,
-            point: column.geometry == 1,
-        },
-        code::VECTOR => Cell::Vector { prefix },
-        _ => return Err(Trouble::Type),
-    })
-}
-
-/// Text and bytes share their types: the collation tells them apart.
-fn compile_string(column: &ColumnShape, prefix: usize) -> Result<Cell, Trouble> {
-    let size = usize::from(u16::from_le_bytes(column.meta));
-    Ok(match (column.collation, column.code) {
-        (BINARY, code::STRING) => Cell::FixedBytes { prefix, size },
-        (BINARY, _) => Cell::Bytes { prefix },
-        _ => Cell::Text {
-            prefix,
-            charset: charset(column)?,
-        },
-    })
-}
-
-fn charset(column: &ColumnShape) -> Result<Charset, Trouble> {
-    Charset::of_collation(column.collation).ok_or(Trouble::Collation)
-}
-
-/// Labels as JSON strings.
-fn labels(column: &ColumnShape) -> Result<Vec<Vec<u8>>, Trouble> {
-    let charset = charset(column)?;
-    let label = |bytes: &Vec<u8>| match charset.decode(bytes) {
-        Ok(text) => Ok(json_string(&text)),
-        Err(_) => Err(Trouble::Label),
-    };
-    column.labels.iter().map(label).collect()
-}
-
-fn unquoted(label: Vec<u8>) -> Vec<u8> {
-    label
-        .get(1..label.len().saturating_sub(1))
-        .unwrap_or_default()
-        .to_vec()
-}
-
-fn json_string(text: &str) -> Vec<u8> {
+pub(super) fn json_string(text: &str) -> Vec<u8> {
     let mut bytes = Vec::new();
     json::write_string(&mut bytes, text);
     bytes

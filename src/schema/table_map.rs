@@ -5,6 +5,7 @@
 //! trusted: every one is checked against the bytes that are there.
 
 use crate::cursor::{Cursor, Short};
+use crate::schema::declared::Declared;
 
 /// A table as its TABLE_MAP describes it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -15,7 +16,8 @@ pub struct Shape {
     pub table: String,
     /// Columns, hidden ones too, in the order of the row images.
     pub columns: Vec<ColumnShape>,
-    /// Indices of the primary key's columns, in the key's order; empty where there is none.
+    /// Indices of the primary key's columns, in the key's order; empty where there is none. Completed by a
+    /// definition, those of the unique key that stands for it.
     pub primary_key: Vec<usize>,
     /// Names were in it: `binlog_row_metadata` is FULL.
     pub full: bool,
@@ -40,6 +42,8 @@ pub struct ColumnShape {
     pub labels: Vec<Vec<u8>>,
     /// `Field::geometry_type`: 0 any, 1 POINT, and so on.
     pub geometry: u8,
+    /// What its definition adds: never in a TABLE_MAP.
+    pub declared: Declared,
 }
 
 /// Why a TABLE_MAP could not be understood.
@@ -88,6 +92,12 @@ pub mod code {
     pub const STRING: u8 = 254;
     pub const GEOMETRY: u8 = 255;
 }
+
+/// Of seconds, in TIME(f), DATETIME(f) and TIMESTAMP(f).
+const FRACTION_DIGITS_MAX: u8 = 6;
+
+/// Columns of a key, in every MySQL.
+const KEY_COLUMNS_MAX: usize = 16;
 
 /// Reads database and table only: enough to know whether the rest matters.
 ///
@@ -156,12 +166,23 @@ fn read_type(code: u8, meta: &mut Cursor<'_>) -> Result<ColumnShape, TableMapErr
         | code::LONG_BLOB
         | code::GEOMETRY
         | code::JSON
-        | code::VECTOR
-        | code::TIMESTAMP2
-        | code::DATETIME2
-        | code::TIME2 => column.meta = [meta.u8()?, 0],
-        code::VARCHAR | code::VAR_STRING | code::BIT | code::NEWDECIMAL => {
-            column.meta = meta.array()?;
+        | code::VECTOR => column.meta = [meta.u8()?, 0],
+        code::TIMESTAMP2 | code::DATETIME2 | code::TIME2 => {
+            let digits = meta.u8()?;
+            // More would make fractions that no number holds.
+            if digits > FRACTION_DIGITS_MAX {
+                return Err(TableMapError::Malformed("more than six fractional digits"));
+            }
+            column.meta = [digits, 0];
+        }
+        code::VARCHAR | code::VAR_STRING | code::NEWDECIMAL => column.meta = meta.array()?,
+        code::BIT => {
+            // Bits beyond whole bytes, and whole bytes: 64 bits at most.
+            let [bits, bytes] = meta.array()?;
+            if bits > 7 || u16::from(bytes) * 8 + u16::from(bits) > 64 {
+                return Err(TableMapError::Malformed("length of a BIT column"));
+            }
+            column.meta = [bits, bytes];
         }
         code::STRING | code::ENUM | code::SET => {
             let [first, second] = meta.array()?;
@@ -215,6 +236,10 @@ fn read_optional(shape: &mut Shape, field: u8, mut value: Cursor<'_>) -> Result<
                 let index = usize::try_from(value.length()?).unwrap_or(usize::MAX);
                 if index >= columns.len() {
                     return Err(TableMapError::Malformed("key column out of range"));
+                }
+                let key = &shape.primary_key;
+                if key.len() == KEY_COLUMNS_MAX || key.contains(&index) {
+                    return Err(TableMapError::Malformed("key column named twice"));
                 }
                 shape.primary_key.push(index);
                 if field == 9 {
@@ -360,6 +385,52 @@ mod tests {
             ("v", code::VARCHAR, true)
         );
         assert_eq!((v.collation, v.meta), (255, [80, 0]));
+    }
+
+    /// `d.t (at DATETIME(f))`; a damaged f once made the reading of its values overflow.
+    #[test]
+    fn fractions_have_at_most_six_digits() {
+        let map = |code: u8, digits: u8| {
+            let mut bytes = b"\x01d\0\x01t\0\x01".to_vec();
+            bytes.extend_from_slice(&[code, 1, digits, 1]);
+            read(&bytes).map(|shape| shape.columns[0].meta)
+        };
+        for code in [code::TIMESTAMP2, code::DATETIME2, code::TIME2] {
+            assert_eq!(map(code, 6), Ok([6, 0]));
+            assert!(matches!(map(code, 7), Err(TableMapError::Malformed(_))));
+            assert!(matches!(map(code, 133), Err(TableMapError::Malformed(_))));
+        }
+    }
+
+    /// A damaged length once had two readings, and the rows behind it with it.
+    #[test]
+    fn bits_are_as_many_as_a_column_can_have() {
+        let map = |meta: [u8; 2]| {
+            let mut bytes = b"\x01d\0\x01t\0\x01".to_vec();
+            bytes.extend_from_slice(&[code::BIT, 2, meta[0], meta[1], 1]);
+            read(&bytes).map(|shape| shape.columns[0].meta)
+        };
+        for good in [[1, 0], [7, 7], [0, 8]] {
+            assert_eq!(map(good), Ok(good));
+        }
+        for bad in [[8, 0], [40, 0], [1, 8], [0, 255]] {
+            assert!(matches!(map(bad), Err(TableMapError::Malformed(_))));
+        }
+    }
+
+    /// A key that names a column twice once became a record's key that is no JSON.
+    #[test]
+    fn a_key_names_each_column_once() {
+        let key = |field: &[u8]| {
+            let mut bytes = sample();
+            bytes.truncate(bytes.len() - 3);
+            bytes.extend_from_slice(field);
+            read(&bytes).map(|shape| shape.primary_key)
+        };
+        assert_eq!(key(b"\x08\x02\x01\x00"), Ok(vec![1, 0]));
+        for twice in [&b"\x08\x02\x00\x00"[..], b"\x08\x01\x00\x09\x02\x00\x04"] {
+            assert!(matches!(key(twice), Err(TableMapError::Malformed(_))));
+        }
     }
 
     #[test]

@@ -353,12 +353,13 @@ fn read_query(mut cursor: Cursor<'_>) -> Result<Query<'_>, Failure> {
     let database_bytes = usize::from(cursor.u8()?);
     let error = cursor.u16()?;
     let status_bytes = usize::from(cursor.u16()?);
-    cursor.take(status_bytes)?;
+    let status = cursor.take(status_bytes)?;
     let database = cursor.take(database_bytes)?;
     cursor.u8()?; // the NUL behind the name
     Ok(Query {
         thread,
         error,
+        status,
         database,
         text: cursor.rest(),
     })

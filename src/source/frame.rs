@@ -70,6 +70,7 @@ mod tests {
         Query {
             thread: 1,
             error: 0,
+            status: b"",
             database: b"",
             text: text.as_bytes(),
         }
@@ -109,7 +110,7 @@ mod tests {
     proptest! {
         #[test]
         fn never_panics(text in prop::collection::vec(any::<u8>(), 0..40)) {
-            let query = Query { thread: 0, error: 0, database: b"", text: &text };
+            let query = Query { thread: 0, error: 0, status: b"", database: b"", text: &text };
             let _ = (savepoint(&query), xid(&query));
         }
     }

@@ -119,6 +119,7 @@ mod tests {
         let query = Query {
             thread: 1,
             error: 0,
+            status: b"",
             database: b"",
             text: text.as_bytes(),
         };

@@ -34,6 +34,9 @@ pub enum Step<'a> {
         /// Set where the statement is a group of its own.
         end: Option<Commit>,
     },
+    /// A change of rows that is logged as a statement: whether it concerns us is for those who know what
+    /// is captured.
+    Statement(Query<'a>),
     /// Names this point of the open group.
     Savepoint(String),
     /// The open group is as it was at the savepoint of this name: what came after it is dropped.
@@ -83,6 +86,7 @@ impl<'a> Step<'a> {
             | Step::Rows(_)
             | Step::Payload(_)
             | Step::Ddl { .. }
+            | Step::Statement(_)
             | Step::Savepoint(_)
             | Step::RollbackTo(_)
             | Step::NewFile) => return Ends::Nothing(other),
@@ -97,6 +101,8 @@ pub struct Commit {
     pub gtid: Option<Gtid>,
     /// File in which it ends.
     pub file: Arc<str>,
+    /// Offset at which it begins.
+    pub start: u64,
     /// Offset at which it ends.
     pub offset: u64,
     /// Microseconds since 1970 at the commit; 0 where the server does not log it.
@@ -138,9 +144,6 @@ pub enum TransactionError {
     /// Rows went out at once because the group could not roll back, and then it did.
     #[error("a transaction was rolled back in the log after its rows had been published")]
     StreamedRollback,
-    /// A statement changes rows and the rows are not in the log.
-    #[error("a change of rows is logged as a statement (binlog_format is not ROW in that session)")]
-    StatementFormat,
     /// The name of a savepoint, or the id of an XA transaction, is not in the form that servers write.
     #[error("{what} in a form that is not known")]
     Name {
@@ -168,7 +171,6 @@ impl Classify for TransactionError {
         match self {
             TransactionError::Nested | TransactionError::Outside { .. } => Fault::Data,
             TransactionError::StreamedRollback => Fault::Data,
-            TransactionError::StatementFormat => Fault::Data,
             TransactionError::Name { .. } | TransactionError::XaMismatch { .. } => Fault::Data,
             TransactionError::GtidMode { .. } => Fault::Operator,
         }
@@ -184,10 +186,6 @@ impl Classify for TransactionError {
             }
             TransactionError::StreamedRollback => {
                 "compare the table with its topic; report this transaction's events"
-            }
-            TransactionError::StatementFormat => {
-                "SET GLOBAL binlog_format = 'ROW', reconnect all clients, and take a new snapshot of the \
-                 tables that the statement changed"
             }
             TransactionError::GtidMode { .. } => {
                 "set gtid_mode back, or remove the stored position and start anew"
@@ -418,7 +416,7 @@ impl Transaction {
             }
             Statement::XaCommit => self.xa_decided(xid(&query, "XA COMMIT")?, true, end),
             Statement::XaRollback => self.xa_decided(xid(&query, "XA ROLLBACK")?, false, end),
-            Statement::Dml => Err(TransactionError::StatementFormat),
+            Statement::Dml => Ok(Step::Statement(query)),
             Statement::Other => match &self.open {
                 // CREATE TABLE … SELECT: the statement stands inside the group of its rows.
                 Some(open) if open.begun => Ok(Step::Ddl { query, end: None }),
@@ -429,7 +427,7 @@ impl Transaction {
                 // Servers before 5.6, and 5.6 without GTIDs, write no event ahead of a statement.
                 None => Ok(Step::Ddl {
                     query,
-                    end: Some(self.commit(None, 0, end)),
+                    end: Some(self.commit(None, (start, end), 0)),
                 }),
             },
         }
@@ -503,7 +501,7 @@ impl Transaction {
         let end = match &self.open {
             Some(_) => self.finish("XA COMMIT", end)?,
             // Without an event ahead of it, see `query`.
-            None => self.commit(None, 0, end),
+            None => self.commit(None, (end, end), 0),
         };
         let xid = Box::new(xid);
         Ok(Step::Decided { xid, stands, end })
@@ -548,13 +546,14 @@ impl Transaction {
 
     fn finish(&mut self, what: &'static str, end: u64) -> Result<Commit, TransactionError> {
         let open = self.open.take().ok_or(TransactionError::Outside { what })?;
-        Ok(self.commit(open.gtid, open.commit_us, end))
+        Ok(self.commit(open.gtid, (open.start, end), open.commit_us))
     }
 
-    fn commit(&self, gtid: Option<Gtid>, commit_us: u64, end: u64) -> Commit {
+    fn commit(&self, gtid: Option<Gtid>, (start, end): (u64, u64), commit_us: u64) -> Commit {
         Commit {
             gtid,
             file: Arc::clone(&self.file),
+            start,
             offset: end,
             commit_us,
         }
@@ -631,6 +630,7 @@ mod tests {
         Body::Query(Query {
             thread: 9,
             error: 0,
+            status: b"",
             database: b"d",
             text: text.as_bytes(),
         })
@@ -878,15 +878,12 @@ mod tests {
     }
 
     #[test]
-    fn rows_that_are_not_in_the_log_stop_the_reading() {
+    fn a_change_logged_as_a_statement_is_left_to_who_knows_the_tables() {
         let mut feed = Feed::new(true);
         feed.ok(gtid(1, true));
         feed.ok(query("BEGIN"));
         let statement = query("INSERT INTO t VALUES (1)");
-        assert!(matches!(
-            feed.step(statement),
-            Err(TransactionError::StatementFormat)
-        ));
+        assert!(matches!(feed.step(statement), Ok(Step::Statement(_))));
     }
 
     #[test]

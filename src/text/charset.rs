@@ -2,7 +2,7 @@
 //!
 //! Takes the bytes of a value and the character set of its collation; gives a JSON string literal or a
 //! `str` with the characters that the server's own `CONVERT(… USING utf8mb4)` gives. Bytes that the
-//! server cannot convert are an error: no replacement character is ever made up.
+//! server cannot convert are an error; a replacement character stands for them only where it is asked for.
 //!
 //! The tables of `charset_tables` come from a running server, by `dev/charset-tables`, which also compares
 //! every character of every set with one. The East Asian sets start from encoding_rs and differ where the
@@ -17,6 +17,7 @@ use crate::text::charset_multi::{
     BIG5, CP932, EUCJPMS, EUCKR, GB2312, GB18030, GBK, Multi, SJIS, UJIS,
 };
 use crate::text::charset_tables;
+use crate::text::collation_names;
 use crate::text::json;
 
 /// The character sets of MySQL 8.0 to 9.7, by their names in information_schema.
@@ -141,6 +142,13 @@ impl Charset {
         charset_tables::of_collation(id)
     }
 
+    /// The name of a collation's id; `None` as for [`Charset::of_collation`].
+    pub fn collation_name(id: u16) -> Option<&'static str> {
+        let table = &collation_names::COLLATIONS;
+        let at = table.binary_search_by_key(&id, |(id, _)| *id).ok()?;
+        table.get(at).map(|(_, name)| *name)
+    }
+
     /// The character set of a name in information_schema, in lower case; `None` for unknown ones.
     pub fn from_name(name: &str) -> Option<Charset> {
         Charset::ALL
@@ -213,12 +221,68 @@ impl Charset {
         }
         out.reserve(bytes.len() + 2);
         out.push(b'"');
+        self.write_escaped(out, form, bytes)?;
+        out.push(b'"');
+        Ok(())
+    }
+
+    /// Appends the text as a JSON string literal, with U+FFFD for what is no text, as many as Java's decoders
+    /// put: in UTF-8 one for the longest start of a character, in units of two or four bytes one for a unit,
+    /// elsewhere one for a byte, but in EUC-JP and for four bytes one for the sequence. Text goes on where
+    /// the server sees the next character, so that no false one comes of the rest.
+    pub fn write_text_replaced(self, out: &mut Vec<u8>, bytes: &[u8]) {
+        let mut form = self.form();
+        if let Form::Utf8(limit) = &mut form {
+            *limit = 0xff;
+        }
+        let mut rest = bytes;
+        out.push(b'"');
+        while let Err(bad) = self.write_escaped(out, form, rest) {
+            let after = rest.get(bad.offset..).unwrap_or_default();
+            let (width, signs) = self.replaced(form, after);
+            for _ in 0..signs {
+                json::write_char(out, char::REPLACEMENT_CHARACTER);
+            }
+            rest = after.get(width..).unwrap_or_default();
+        }
+        out.push(b'"');
+    }
+
+    /// Appends the inside of a literal as far as the bytes are text.
+    fn write_escaped(self, out: &mut Vec<u8>, form: Form, bytes: &[u8]) -> Result<(), InvalidText> {
+        if let Form::Utf8(limit) = form {
+            let (text, result) = match self.utf8(limit, bytes) {
+                Ok(text) => (text, Ok(())),
+                Err(bad) => {
+                    let valid = bytes.get(..bad.offset).unwrap_or_default();
+                    (std::str::from_utf8(valid).unwrap_or_default(), Err(bad))
+                }
+            };
+            json::write_escaped(out, text);
+            return result;
+        }
         self.transcode(form, bytes, |piece| match piece {
             Piece::Ascii(run) => out.extend_from_slice(run),
             Piece::Char(character) => json::write_char(out, character),
-        })?;
-        out.push(b'"');
-        Ok(())
+        })
+    }
+
+    /// How many of these bytes, the first of which starts no character, are one sequence, and how many U+FFFD
+    /// stand for it. At least one each.
+    fn replaced(self, form: Form, bytes: &[u8]) -> (usize, usize) {
+        match form {
+            Form::Utf8(_) => match (bytes, std::str::from_utf8(bytes)) {
+                // A surrogate in UTF-8 is one of Java's characters, and so replaced as one.
+                ([0xed, 0xa0..=0xbf, 0x80..=0xbf, ..], _) => (3, 1),
+                ([0xed, 0xa0..=0xbf, ..], _) => (2, 1),
+                (_, Err(error)) => (error.error_len().unwrap_or(bytes.len()).max(1), 1),
+                (_, Ok(_)) => (1, 1),
+            },
+            Form::Wide(_) if self == Charset::Utf32 => (4, 1),
+            Form::Wide(_) => (2, 1),
+            Form::Multi(table) => table.replaced(bytes),
+            Form::Eight(_) | Form::Seven(_) => (1, 1),
+        }
     }
 
     /// The text itself: names, and labels of ENUM and SET. Borrowed where the bytes are UTF-8 already.
@@ -523,6 +587,49 @@ mod tests {
             assert!(
                 SAMPLES.iter().any(|(name, ..)| *name == charset.name()),
                 "{charset:?}"
+            );
+        }
+    }
+
+    /// Of UTF-8, what `new String(bytes, UTF_8)` of Java 17 gave; of the others, what Debezium published.
+    #[test]
+    fn replacements_are_javas() {
+        let cases: &[(&str, &[u8], &str)] = &[
+            ("utf8mb4", b"plain", "plain"),
+            ("utf8mb4", b"A\xffB", "A?B"),
+            ("utf8mb4", b"A\xed\xa0\x80B", "A?B"),
+            ("utf8mb4", b"A\xed\xa0B", "A?B"),
+            ("utf8mb4", b"A\xc0\x80", "A??"),
+            ("utf8mb4", b"A\xe3\x81B", "A?B"),
+            ("utf8mb4", b"A\xe3\x81", "A?"),
+            ("utf8mb4", b"\xf0\x9f\x90", "?"),
+            ("utf8mb4", b"A\xf0\x9f\x90B", "A?B"),
+            ("utf8mb4", b"\xf5\x80\x80\x80", "????"),
+            ("utf8mb4", b"\xe0\x80\x80", "???"),
+            ("utf8mb4", b"A\xf4\x90\x80\x80", "A????"),
+            ("utf8mb3", "🐟".as_bytes(), "🐟"),
+            ("greek", b"A\xd2\"", "A?\""),
+            ("greek", b"A\xd2B", "A?B"),
+            ("sjis", b"A\xfc\xfcB", "A??B"),
+            ("euckr", b"A\xc9\xa1B", "A??B"),
+            ("ujis", b"A\xa9\xa9B", "A?B"),
+            ("ujis", b"A\x8f\xa2\xa1B", "A?B"),
+            ("gbk", b"A\x81", "A?"),
+            ("gb18030", b"\x84\x31\xa5\x30B", "?B"),
+            ("ucs2", b"\0A\xd8\x00\0B", "A?B"),
+            ("utf16", b"\0A\xdc\x00\0B\0", "A?B?"),
+            ("utf32", b"\0\0\0A\0\x11\0\0\0\0\0B\0\0", "A?B?"),
+        ];
+        for (name, bytes, expected) in cases {
+            let mut out = Vec::new();
+            Charset::from_name(name)
+                .unwrap()
+                .write_text_replaced(&mut out, bytes);
+            let text: String = serde_json::from_slice(&out).unwrap();
+            assert_eq!(
+                text.replace('\u{fffd}', "?"),
+                *expected,
+                "{name} {bytes:x?}"
             );
         }
     }

@@ -103,6 +103,19 @@ impl Multi {
     }
 }
 
+impl Multi {
+    /// The length of a sequence that no character is known for, and the U+FFFD that stand for it.
+    pub(super) fn replaced(&self, bytes: &[u8]) -> (usize, usize) {
+        let euc_jp = matches!(self.third, Third::Jis0212(_));
+        match (bytes, &self.third) {
+            ([0x8f, 0xa1..=0xfe, 0xa1..=0xfe, ..], Third::Jis0212(_)) => (3, 1),
+            ([_, b'0'..=b'9', 0x81..=0xfe, b'0'..=b'9', ..], Third::Gb18030(_)) => (4, 1),
+            ([_, 0x40..=0x7e | 0x80..=0xfe, ..], _) => (2, if euc_jp { 1 } else { 2 }),
+            _ => (1, 1),
+        }
+    }
+}
+
 fn pair(table: &[u16], lead: u8, trail: u8) -> Option<char> {
     let code = u16::from_be_bytes([lead, trail]).checked_sub(0x8000)?;
     assigned(*table.get(usize::from(code))?)

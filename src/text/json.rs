@@ -7,7 +7,7 @@
 use std::io::Write;
 
 use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{GeneralPurpose, STANDARD, URL_SAFE};
 
 /// Appends `text` as a string literal with its quotes.
 ///
@@ -97,20 +97,51 @@ pub fn write_f32(out: &mut Vec<u8>, value: f32) {
     }
 }
 
+/// One of the writers of bytes below.
+pub type BytesWriter = fn(&mut Vec<u8>, &[u8]);
+
 /// Appends bytes as a string literal of standard base64 with padding.
+pub fn write_base64(out: &mut Vec<u8>, bytes: &[u8]) {
+    write_encoded(out, b"\"", &STANDARD, bytes);
+}
+
+/// Appends bytes as a string literal of base64 whose letters may stand in a URL, with padding.
+pub fn write_base64_url(out: &mut Vec<u8>, bytes: &[u8]) {
+    write_encoded(out, b"\"", &URL_SAFE, bytes);
+}
+
+/// Appends bytes as a string literal that begins with `base64:`, where text is expected and a reader must
+/// see that it is none.
+pub fn write_marked_base64(out: &mut Vec<u8>, bytes: &[u8]) {
+    write_encoded(out, b"\"base64:", &STANDARD, bytes);
+}
+
+/// Appends bytes as a string literal of two lower-case digits each.
+pub fn write_hex(out: &mut Vec<u8>, bytes: &[u8]) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    out.reserve(bytes.len() * 2 + 2);
+    out.push(b'"');
+    for byte in bytes {
+        out.extend_from_slice(&[
+            DIGITS[usize::from(byte >> 4)],
+            DIGITS[usize::from(byte & 15)],
+        ]);
+    }
+    out.push(b'"');
+}
+
 #[expect(
     clippy::expect_used,
     reason = "the space is computed from the same length"
 )]
-pub fn write_base64(out: &mut Vec<u8>, bytes: &[u8]) {
-    let start = out.len() + 1;
-    let end = start + bytes.len().div_ceil(3) * 4;
-    out.push(b'"');
-    out.resize(end, 0);
+fn write_encoded(out: &mut Vec<u8>, opening: &[u8], engine: &GeneralPurpose, bytes: &[u8]) {
+    out.extend_from_slice(opening);
+    let start = out.len();
+    out.resize(start + bytes.len().div_ceil(3) * 4, 0);
     let space = out
         .get_mut(start..)
         .expect("the buffer was just made this long");
-    STANDARD
+    engine
         .encode_slice(bytes, space)
         .expect("four letters for every three bytes begun");
     out.push(b'"');
@@ -397,6 +428,14 @@ mod tests {
         for (bytes, expected) in cases {
             assert_eq!(text(|out| write_base64(out, bytes)), expected);
         }
+        let bytes = b"\0\xff\xef\xbe";
+        assert_eq!(text(|out| write_base64(out, bytes)), "\"AP/vvg==\"");
+        assert_eq!(text(|out| write_base64_url(out, bytes)), "\"AP_vvg==\"");
+        assert_eq!(text(|out| write_hex(out, bytes)), "\"00ffefbe\"");
+        assert_eq!(
+            text(|out| write_marked_base64(out, b"x")),
+            "\"base64:eA==\""
+        );
     }
 
     proptest! {

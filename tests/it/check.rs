@@ -124,7 +124,8 @@ fn settings_that_make_the_log_unreadable_are_named_with_the_statement() {
         "--binlog-row-image=MINIMAL",
     ]);
     let config = ConfigDir::new();
-    to_file(&config, &source_toml(&mysql, "shop"));
+    let source = source_toml(&mysql, "shop");
+    to_file(&config, &format!("schema = \"row_metadata\"\n{source}"));
     for setting in ["binlog_row_metadata", "binlog_row_image"] {
         let remedy = format!("SET PERSIST {setting} = 'FULL'");
         expect(
@@ -133,8 +134,18 @@ fn settings_that_make_the_log_unreadable_are_named_with_the_statement() {
             &["shop: mysql:", &format!("{setting} is MINIMAL"), &remedy],
         );
     }
-    mysql.sql("SET PERSIST binlog_row_metadata = 'FULL'; SET PERSIST binlog_row_image = 'FULL'");
-    assert_eq!(check(config.path()).0, 0, "the remedies mend it");
+    mysql.sql("SET PERSIST binlog_row_image = 'FULL'");
+    // MINIMAL metadata works where it is not insisted on FULL, and is told of all the same.
+    to_file(&config, &source);
+    let advice = [
+        "binlog_row_metadata is MINIMAL",
+        "SET PERSIST binlog_row_metadata = 'FULL'",
+    ];
+    expect(&config, 0, &advice);
+    mysql.sql("SET PERSIST binlog_row_metadata = 'FULL'");
+    let (code, text) = check(config.path());
+    assert_eq!(code, 0, "the remedies mend it: {text}");
+    assert!(!text.contains("MINIMAL"), "{text}");
 }
 
 #[test]

@@ -24,19 +24,38 @@ impl ToFile {
         ToFile::add_with(config, name, (port, schema), ("", ""))
     }
 
-    /// The same with further keys: of `[mysql]`, and whole tables.
+    /// With further keys before the first table, such as `types.decimal = "string"`.
+    pub(crate) fn add_with_keys(
+        config: &ConfigDir,
+        name: &str,
+        (port, schema): (u16, &str),
+        keys: &str,
+    ) -> ToFile {
+        ToFile::write(config, name, (port, schema), [keys, "", ""])
+    }
+
+    /// With further keys: of `[mysql]`, and whole tables.
     pub(crate) fn add_with(
         config: &ConfigDir,
         name: &str,
         (port, schema): (u16, &str),
         (mysql, tables): (&str, &str),
     ) -> ToFile {
+        ToFile::write(config, name, (port, schema), ["", mysql, tables])
+    }
+
+    fn write(
+        config: &ConfigDir,
+        name: &str,
+        (port, schema): (u16, &str),
+        [keys, mysql, tables]: [&str; 3],
+    ) -> ToFile {
         let out = config.path().join(format!("{name}.jsonl"));
         let position = config.path().join(format!("{name}.position"));
         config.database(
             name,
             &format!(
-                "start = \"earliest\"\n[mysql]\nhost = \"127.0.0.1\"\nport = {port}\nuser = \"root\"\n\
+                "{keys}\nstart = \"earliest\"\n[mysql]\nhost = \"127.0.0.1\"\nport = {port}\nuser = \"root\"\n\
                  {mysql}\n[mysql.tls]\nmode = \"disabled\"\n[capture]\ninclude = ['{schema}\\..*']\n[headers]\nid = true\ncontext = false\n\
                  [sink]\ntype = \"file\"\npath = \"{}\"\n[checkpoint]\npath = \"{}\"\n\
                  [spool]\npath = \"{}\"\n{tables}\n",
@@ -48,10 +67,15 @@ impl ToFile {
         ToFile { out }
     }
 
-    pub(crate) fn lines(&self) -> Vec<serde_json::Value> {
+    /// The whole lines that are there, as they are written.
+    pub(crate) fn text(&self) -> String {
         let text = fs::read_to_string(&self.out).unwrap_or_default();
-        let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
-        whole
+        text.rsplit_once('\n')
+            .map_or(String::new(), |(whole, _)| whole.to_owned())
+    }
+
+    pub(crate) fn lines(&self) -> Vec<serde_json::Value> {
+        self.text()
             .lines()
             .map(|line| serde_json::from_str(line).unwrap())
             .collect()

@@ -12,14 +12,35 @@ use crate::support::golden::{Golden, all, normalise};
 use crate::support::mysql::Mysql;
 use crate::support::remora::Remora;
 use crate::support::{DEADLINE, root, wait_for};
+use crate::types::judge::tokens;
 
 #[test]
 fn records_equal_debezium_but_for_the_documented_deviations() {
-    let mysql = Mysql::shared();
+    let seen = compare(Mysql::shared(), &[]);
+    let deviations = Deviations::read();
+    let unseen: Vec<_> = deviations.ids().filter(|id| !seen.contains(id)).collect();
+    assert!(
+        unseen.is_empty(),
+        "no case shows these deviations any more: {unseen:?}"
+    );
+}
+
+/// The same records come of the oldest release, but for what it does not have: VECTOR, and changes by foreign keys in
+/// the binlog.
+#[test]
+fn records_of_8_0_are_the_same() {
+    compare(Mysql::shared_80(), &["golden_types", "golden_transactions"]);
+}
+
+/// Runs all cases but some; gives the deviations that they showed.
+fn compare(mysql: &Mysql, without: &[&str]) -> BTreeSet<String> {
     let deviations = Deviations::read();
     let mut seen = BTreeSet::new();
     let (mut compared, mut found) = (0, Vec::new());
-    for golden in all() {
+    let chosen = all()
+        .into_iter()
+        .filter(|golden| !without.contains(&golden.database.as_str()));
+    for golden in chosen {
         let ours = normalise(&capture(mysql, &golden));
         let (ours, theirs) = (by_topic(&ours), by_topic(&golden.records));
         assert_eq!(
@@ -41,9 +62,16 @@ fn records_equal_debezium_but_for_the_documented_deviations() {
                 if ours == theirs {
                     continue;
                 }
+                if only_digits_differ(ours, theirs) {
+                    seen.insert("D10".to_owned());
+                    continue;
+                }
                 let parse = |line: &str| serde_json::from_str::<Value>(line).unwrap();
                 let mut differing = Vec::new();
-                differences(&parse(ours), &parse(theirs), &topic, &mut differing);
+                // A variant shows in the path: `topic@variant/value/after/column`.
+                let variant = golden.name.find('@').map(|at| &golden.name[at..]);
+                let place = format!("{topic}{}", variant.unwrap_or_default());
+                differences(&parse(ours), &parse(theirs), &place, &mut differing);
                 assert!(
                     !differing.is_empty(),
                     "same values in other words:\n{ours}\n{theirs}"
@@ -67,16 +95,42 @@ fn records_equal_debezium_but_for_the_documented_deviations() {
         "not in docs/debezium.md:\n{}",
         found.join("\n")
     );
-    let unseen: Vec<_> = deviations.ids().filter(|id| !seen.contains(id)).collect();
-    assert!(
-        unseen.is_empty(),
-        "no case shows these deviations any more: {unseen:?}"
-    );
+    seen
+}
+
+/// Whether the same doubles are in both, some of theirs with digits that it does not take to tell them from others:
+/// deviation D10. The form is the same.
+fn only_digits_differ(ours: &str, theirs: &str) -> bool {
+    let (ours, theirs) = (tokens(ours), tokens(theirs));
+    let same = |(ours, theirs): (&&str, &&str)| {
+        let bits = |text: &str| text.parse::<f64>().ok().map(f64::to_bits);
+        let form = |text: &str| text.contains('E');
+        let no_longer = ours.contains('.') && ours.len() <= theirs.len();
+        ours == theirs
+            || no_longer
+                && form(ours) == form(theirs)
+                && bits(ours).is_some()
+                && bits(ours) == bits(theirs)
+    };
+    ours.len() == theirs.len() && ours.iter().zip(&theirs).all(same)
+}
+
+#[test]
+fn digits_that_tell_nothing_are_the_only_ones_to_differ() {
+    let check =
+        |ours, theirs, same| assert_eq!(only_digits_differ(ours, theirs), same, "{ours} {theirs}");
+    check("[5.293271307963074E18]", "[5.2932713079630735E18]", true);
+    check("[5.293271307963074E18]", "[5.2932713079630745E18]", false);
+    check("[9.9E-324]", "[1.0E-323]", true);
+    check("[1.0E7]", "[10000000.0]", false);
+    check("[1.0]", "[1.00]", true);
+    check("[1.1]", "[1.1,1.1]", false);
+    check("[\"1.0\"]", "[\"1.00\"]", false);
 }
 
 /// What remora's file sink holds after the case's statements.
 fn capture(mysql: &Mysql, golden: &Golden) -> String {
-    let database = format!("golden_{}", golden.name);
+    let database = &golden.database;
     mysql.sql(&golden.before);
     let fence = format!("{database}.remora_fence");
     mysql.sql(&format!("CREATE TABLE {fence} (id INT PRIMARY KEY)"));
@@ -86,9 +140,10 @@ fn capture(mysql: &Mysql, golden: &Golden) -> String {
         config.path().join("position"),
     );
     let toml = format!(
-        "topic_prefix = \"golden\"\nstart = \"now\"\n[mysql]\nhost = \"127.0.0.1\"\nport = {}\nuser = \"root\"\n\
+        "{}topic_prefix = \"golden\"\nstart = \"now\"\n[mysql]\nhost = \"127.0.0.1\"\nport = {}\nuser = \"root\"\n\
          [mysql.tls]\nmode = \"disabled\"\n[capture]\ninclude = ['{database}\\..*']\n\
          [sink]\ntype = \"file\"\npath = \"{}\"\n[checkpoint]\npath = \"{}\"\n",
+        golden.remora,
         mysql.port(),
         out.display(),
         position.display(),

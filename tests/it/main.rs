@@ -1,15 +1,23 @@
 //! The single integration binary: one module a topic.
 
 #[cfg(test)]
+mod binlogs;
+#[cfg(test)]
 mod check;
 #[cfg(test)]
 mod coverage;
+#[cfg(test)]
+mod ddl;
 #[cfg(test)]
 mod delivery;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod golden;
+#[cfg(test)]
+mod groups;
 #[cfg(test)]
 mod images;
 #[cfg(test)]
@@ -24,5 +32,9 @@ mod streams;
 mod support;
 #[cfg(test)]
 mod tidy;
+#[cfg(test)]
+mod types;
+#[cfg(test)]
+mod values;
 #[cfg(test)]
 mod xa;

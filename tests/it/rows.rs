@@ -11,10 +11,15 @@ use crate::support::unique;
 
 /// Runs `sql` in a database of its own and gives the records until the row with the `id` 9.
 fn records(mysql: &Mysql, sql: &str) -> Vec<Value> {
+    records_with(mysql, "", sql)
+}
+
+/// The same with further keys of the database's file, such as `types.decimal = "string"`.
+pub(crate) fn records_with(mysql: &Mysql, keys: &str, sql: &str) -> Vec<Value> {
     let schema = unique("rows");
     mysql.sql(&format!("CREATE DATABASE {schema}; USE {schema}; {sql}"));
     let config = ConfigDir::new();
-    let file = ToFile::add(&config, "rows", mysql.port(), &schema);
+    let file = ToFile::add_with_keys(&config, "rows", (mysql.port(), &schema), keys);
     let _remora = Remora::start(&config);
     file.ids(9);
     let lines = file
@@ -31,11 +36,16 @@ fn column<'a>(records: &'a [Value], name: &str) -> Vec<&'a Value> {
 /// Labels are those of the table at that place of the log, whatever it is called and ordered later.
 #[test]
 fn f59_labels_are_valid_where_the_row_is() {
+    labels(Mysql::shared());
+    labels(Mysql::shared_80());
+}
+
+fn labels(mysql: &Mysql) {
     let many: Vec<String> = (1..=300)
         .map(|number| format!("'label {number}'"))
         .collect();
     let records = records(
-        Mysql::shared(),
+        mysql,
         &format!(
             "SET sql_mode = '';
              CREATE TABLE t (id INT PRIMARY KEY, e ENUM('a','b','c'), s SET('x','y','z'), m ENUM({}),
@@ -71,8 +81,13 @@ fn f59_labels_are_valid_where_the_row_is() {
 /// and in the hour that a clock passes twice.
 #[test]
 fn f61_moments_do_not_depend_on_zones() {
-    for zone in ["+00:00", "-05:30", "+14:00"] {
-        let mysql = Mysql::start(&[&format!("--default-time-zone={zone}")]);
+    for (version, zone) in [
+        ("9.7", "+00:00"),
+        ("9.7", "-05:30"),
+        ("8.0", "+14:00"),
+        ("8.0", "-05:30"),
+    ] {
+        let mysql = Mysql::start_version(version, &[&format!("--default-time-zone={zone}")]);
         let records = records(
             &mysql,
             "CREATE TABLE t (id INT PRIMARY KEY, ts TIMESTAMP(6) NULL, dt DATETIME(6));
@@ -111,6 +126,11 @@ fn f61_moments_do_not_depend_on_zones() {
 /// wrong guess shifts all later ones.
 #[test]
 fn f63_signedness_and_charset_behind_every_other_type() {
+    signedness(Mysql::shared(), &["VECTOR(2)"]);
+    signedness(Mysql::shared_80(), &[]);
+}
+
+fn signedness(mysql: &Mysql, newer: &[&str]) {
     // Each type stands before an unsigned and a signed column, and before texts of two charsets.
     let types = [
         "YEAR",
@@ -133,12 +153,12 @@ fn f63_signedness_and_charset_behind_every_other_type() {
         "ENUM('a')",
         "SET('a')",
         "GEOMETRY",
-        "VECTOR(2)",
         "TINYINT",
         "TINYINT UNSIGNED",
         "MEDIUMINT ZEROFILL",
         "BIGINT UNSIGNED",
     ];
+    let types: Vec<&str> = types.iter().chain(newer).copied().collect();
     let columns: Vec<String> = types
         .iter()
         .enumerate()
@@ -148,7 +168,7 @@ fn f63_signedness_and_charset_behind_every_other_type() {
         })
         .collect();
     let records = records(
-        Mysql::shared(),
+        mysql,
         &format!(
             "SET NAMES utf8mb4; CREATE TABLE t (id INT PRIMARY KEY, {}); INSERT INTO t (id) VALUES (9)",
             columns.join(",")
@@ -170,6 +190,11 @@ fn f63_signedness_and_charset_behind_every_other_type() {
 /// Lengths about the limits where one byte of length becomes two: it counts bytes, the column characters.
 #[test]
 fn f65_lengths_about_the_limit_of_one_byte() {
+    lengths(Mysql::shared());
+    lengths(Mysql::shared_80());
+}
+
+fn lengths(mysql: &Mysql) {
     const LENGTHS: [usize; 8] = [63, 64, 85, 86, 127, 128, 255, 256];
     let charsets = [
         ("latin1", "é"),
@@ -197,7 +222,7 @@ fn f65_lengths_about_the_limit_of_one_byte() {
         ));
     }
     sql.push_str("CREATE TABLE last (id INT PRIMARY KEY); INSERT INTO last VALUES (9)");
-    let records = records(Mysql::shared(), &sql);
+    let records = records(mysql, &sql);
     for ((charset, sign), record) in charsets.into_iter().zip(&records) {
         for length in LENGTHS {
             for name in [format!("v{length}"), format!("c{length}")] {

@@ -94,7 +94,11 @@ impl Outbox for Ids {
         Ok(batch)
     }
 
-    fn store(&mut self, _position: &Position) -> Result<(), remora::pipeline::error::Error> {
+    fn store(
+        &mut self,
+        _: &Position,
+        _: Option<&std::sync::Arc<remora::schema::definitions::Definitions>>,
+    ) -> Result<(), remora::pipeline::error::Error> {
         Ok(())
     }
 

@@ -176,10 +176,8 @@ fn golden_files_are_complete_and_normalised() {
     let cases = golden::all();
     assert!(cases.len() >= 9, "only {} cases", cases.len());
     for case in cases {
-        assert!(
-            case.before
-                .contains(&format!("CREATE DATABASE golden_{}", case.name))
-        );
+        let created = format!("CREATE DATABASE {}", case.database);
+        assert!(case.before.contains(&created), "{}", case.name);
         assert!(case.during.contains("INSERT"), "{}", case.name);
         assert_eq!(
             golden::normalise(&case.records).lines().count(),

@@ -4,13 +4,15 @@ use std::fs;
 use std::sync::Arc;
 use std::time::Duration;
 
+use remora::config::modes::Modes;
 use remora::config::{self, Tls, TlsMode};
 use remora::encode::envelope::Style;
 use remora::error::Secret;
 use remora::pipeline::error::Error;
-use remora::pipeline::{Bounds, Input, Outbox, State};
+use remora::pipeline::{Begin, Bounds, Input, Outbox, State};
 use remora::position::{FilePosition, Position};
 use remora::schema::catalog::Rules;
+use remora::schema::definitions::Definitions;
 use remora::sink::batch::Batch;
 use remora::source::chunk::Chunk;
 use remora::source::payload::Limits;
@@ -93,7 +95,7 @@ impl Outbox for Ids {
         Ok(batch)
     }
 
-    fn store(&mut self, _position: &Position) -> Result<(), Error> {
+    fn store(&mut self, _: &Position, _: Option<&Arc<Definitions>>) -> Result<(), Error> {
         Ok(())
     }
 }
@@ -165,11 +167,14 @@ pub(crate) fn state_with(memory_bytes_max: usize) -> State {
         topic_prefix: "p".to_owned(),
         include: Vec::new(),
         exclude: Vec::new(),
+        read_minimal: true,
+        modes: Modes::default(),
     };
     let style = Style {
         name: "p".to_owned(),
         tombstones: true,
         ids: false,
+        skipped: config::Skipped::default(),
         unavailable: String::new(),
     };
     let payload = Limits {
@@ -181,7 +186,11 @@ pub(crate) fn state_with(memory_bytes_max: usize) -> State {
         memory_bytes_max,
         row_image: config::RowImage::Full,
     };
-    State::new(position, rules, style, bounds)
+    let begin = Begin {
+        position,
+        definitions: Definitions::default(),
+    };
+    State::new(begin, rules, style, bounds)
 }
 
 /// What an event with an empty body must do, by MySQL's list of types (`enum Log_event_type` of 9.7); `None` where

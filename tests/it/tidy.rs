@@ -25,7 +25,7 @@ const STAGES: &[(&str, &[&str])] = &[
 
 /// What every stage may import.
 const COMMON: &[&str] = &[
-    "error", "event", "position", "config", "cursor", "text", "xa",
+    "error", "event", "position", "config", "cursor", "text", "sql", "xa",
 ];
 
 /// Words that have no place in `src`, with the files that may have them all the same.
@@ -58,6 +58,7 @@ fn the_tree_is_tidy() {
         findings.extend(located(file, own));
     }
     findings.extend(undocumented_metrics(&files));
+    findings.extend(faults(&files));
     assert!(findings.is_empty(), "\n{}", findings.join("\n"));
 }
 
@@ -86,12 +87,13 @@ fn tree(root: &Path) -> Vec<Source> {
         entries.sort();
         for path in entries {
             let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            // In a second working tree `.git` is a file.
+            let foreign = ["target", ".git", "__pycache__", "corpus", "artifacts"];
+            if foreign.contains(&name.as_str()) {
+                continue;
+            }
             if path.is_dir() {
-                if !["target", ".git", "__pycache__", "corpus", "artifacts"]
-                    .contains(&name.as_str())
-                {
-                    folders.push(path);
-                }
+                folders.push(path);
             } else if let Ok(text) = fs::read_to_string(&path) {
                 let path = path
                     .strip_prefix(root)
@@ -285,6 +287,51 @@ fn metric_names(code: &str) -> Vec<String> {
     literals.filter(is_name).map(ToString::to_string).collect()
 }
 
+/// Each test that is named after a fault stands in `docs/faults.md`, and each test that stands there exists.
+fn faults(files: &[Source]) -> Vec<String> {
+    let Some(document) = files.iter().find(|file| file.path == "docs/faults.md") else {
+        return Vec::new();
+    };
+    let listed: Vec<&str> = document
+        .text
+        .lines()
+        .filter(|line| line.starts_with("| "))
+        .flat_map(|line| line.rsplit(" | ").next().unwrap_or_default().split('`'))
+        .filter(|name| name.contains('_') && !name.contains(' '))
+        .collect();
+    let sources = files.iter().filter(|file| file.path.ends_with(".rs"));
+    let tests: Vec<&str> = sources.flat_map(|file| test_names(&file.text)).collect();
+    let mut found = Vec::new();
+    for name in &listed {
+        if !tests.contains(name) {
+            found.push(format!("docs/faults.md: there is no test `{name}`"));
+        }
+    }
+    for name in tests {
+        let mut signs = name.bytes();
+        let is_fault = signs.next() == Some(b'f')
+            && signs.next().is_some_and(|sign| sign.is_ascii_digit())
+            && signs.next().is_some_and(|sign| sign.is_ascii_digit());
+        if is_fault && !listed.contains(&name) {
+            found.push(format!(
+                "docs/faults.md: does not list `{name}`; dev/faults --write does"
+            ));
+        }
+    }
+    found
+}
+
+/// The functions that follow `#[test]`.
+fn test_names(text: &str) -> Vec<&str> {
+    let mut lines = text.lines().map(str::trim);
+    let mut names = Vec::new();
+    while lines.any(|line| line == "#[test]") {
+        let name = lines.find_map(|line| line.strip_prefix("fn "));
+        names.extend(name.and_then(|name| name.split('(').next()));
+    }
+    names
+}
+
 fn check(found: &[String], expected: &[&str]) {
     assert_eq!(found, expected);
 }
@@ -397,5 +444,28 @@ fn metrics_without_a_document_are_found() {
     check(
         &undocumented_metrics(&[code, document]),
         &["docs/metrics.md: does not explain `remora_rows_total`"],
+    );
+}
+
+#[test]
+fn faults_and_tests_are_held_against_each_other() {
+    let file = |path: &str, text: &str| Source {
+        path: path.to_string(),
+        text: text.to_string(),
+    };
+    // In pieces, so that this file has no such test.
+    let code = [
+        "#[te",
+        "st]\nfn f22_a() {}\n#[te",
+        "st]\n#[ignore]\nfn f23_b() {}\nfn f24_no_test() {}",
+    ];
+    let code = file("src/a.rs", &code.concat());
+    let document = "| 22 | x | y | `f22_a`, `gone_away` |\n| 24 | x | y | none yet |\n";
+    check(
+        &faults(&[code, file("docs/faults.md", document)]),
+        &[
+            "docs/faults.md: there is no test `gone_away`",
+            "docs/faults.md: does not list `f23_b`; dev/faults --write does",
+        ],
     );
 }

@@ -31,18 +31,17 @@ pub(super) struct Images {
     documents: Vec<(usize, usize)>,
     /// The placeholder as a JSON string.
     text: Vec<u8>,
-    /// The placeholder's bytes as a record holds bytes.
+    /// The placeholder's bytes.
     bytes: Vec<u8>,
 }
 
 impl Images {
     pub(super) fn new(unavailable: &str) -> Images {
-        let (mut text, mut bytes) = (Vec::new(), Vec::new());
+        let mut text = Vec::new();
         json::write_string(&mut text, unavailable);
-        json::write_base64(&mut bytes, unavailable.as_bytes());
         Images {
             text,
-            bytes,
+            bytes: unavailable.as_bytes().to_vec(),
             ..Images::default()
         }
     }
@@ -68,24 +67,29 @@ impl Images {
             Cell::Text { .. } | Cell::Enum { .. } | Cell::Set { .. } | Cell::Json { .. } => {
                 out.extend_from_slice(&self.text);
             }
-            Cell::Bytes { .. } | Cell::FixedBytes { .. } => out.extend_from_slice(&self.bytes),
+            Cell::Bytes { write, .. } | Cell::FixedBytes { write, .. } => write(out, &self.bytes),
             Cell::Hidden(_) => {}
             Cell::Tiny { .. }
             | Cell::Short { .. }
             | Cell::Medium { .. }
             | Cell::Long { .. }
             | Cell::LongLong
+            | Cell::LongLongPrecise
             | Cell::Float
+            | Cell::FloatAsDouble
             | Cell::Double
-            | Cell::Decimal { .. }
+            | Cell::Decimal(_)
+            | Cell::DecimalText(_)
+            | Cell::DecimalDouble(_)
             | Cell::Bit { .. }
             | Cell::Year
             | Cell::Date
+            | Cell::DateText
             | Cell::Time { .. }
             | Cell::DateTime { .. }
             | Cell::Timestamp { .. }
-            | Cell::OldTime
-            | Cell::OldDateTime
+            | Cell::OldTime { .. }
+            | Cell::OldDateTime { .. }
             | Cell::OldTimestamp
             | Cell::Geometry { .. }
             | Cell::Vector { .. } => out.extend_from_slice(b"null"),
@@ -229,12 +233,9 @@ impl Encoder {
         column: &Column,
         cursor: &mut Cursor<'_>,
     ) -> Result<(), RowError> {
-        let (cell, nullable) = (&column.cell, column.nullable);
-        cell::write(out, cell, nullable, cursor, &mut self.scratch).map_err(|source| {
-            RowError::Cell {
-                column: column.name.clone(),
-                source,
-            }
+        cell::write(out, column, cursor, &mut self.scratch).map_err(|source| RowError::Cell {
+            column: column.name.clone(),
+            source,
         })
     }
 }

@@ -13,17 +13,21 @@ use tokio::sync::{mpsc as tokio_mpsc, oneshot};
 use crate::checkpoint::store::StoreError;
 use crate::config::Database;
 use crate::error::{Classify, Fault};
+use crate::ledger::Ledger;
 use crate::metrics::Meters;
 use crate::pipeline::error::{Cause, Error};
 use crate::pipeline::holding::folder::Folder;
 use crate::pipeline::run::delivering::{deliver, open_sink};
+use crate::pipeline::run::describing::Describer;
 use crate::pipeline::run::storing::{Claimed, Job};
 use crate::pipeline::run::{CHUNKS, DRAIN_AFTER_FAILURE};
-use crate::pipeline::{Counts, Input, Outbox, State};
+use crate::pipeline::{Counts, Described, Input, Outbox, State};
 use crate::position::Position;
+use crate::schema::definitions::Definitions;
 use crate::sink::SinkError;
 use crate::sink::batch::{Batch, BatchSeq};
 use crate::source::chunk::Chunk;
+use crate::sql::definition::Name;
 
 /// Batches in circulation between the state and the sink.
 const BATCHES: usize = 6;
@@ -88,7 +92,7 @@ impl StateThread {
         database: &Database,
         meters: &Arc<Meters>,
         state: State,
-        store: Claimed,
+        (store, describer): (Claimed, Describer),
     ) -> Result<(StateThread, tokio_mpsc::UnboundedReceiver<Control>), Error> {
         let (messages, inbox) = mpsc::channel();
         let (jobs, job_inbox) = mpsc::channel();
@@ -112,6 +116,7 @@ impl StateThread {
                 made: 0,
                 jobs: jobs.clone(),
                 saving: None,
+                describer,
                 disk: Folder::new(&database.spool.path, database.spool.bytes_max),
             },
             inbox,
@@ -119,6 +124,7 @@ impl StateThread {
             chunks: chunk_sender,
             meters: Arc::clone(meters),
             published: Counts::default(),
+            published_ledger: Ledger::default(),
             interval: database.checkpoint.interval,
             connection: 0,
             clock_offset_us: 0,
@@ -253,6 +259,7 @@ struct Hands {
     made: usize,
     jobs: mpsc::Sender<Job>,
     saving: Option<Position>,
+    describer: Describer,
     disk: Folder,
 }
 
@@ -270,12 +277,24 @@ impl Outbox for Hands {
         self.empty.recv().map_err(|_| lost())
     }
 
-    fn store(&mut self, position: &Position) -> Result<(), Error> {
+    fn store(
+        &mut self,
+        position: &Position,
+        definitions: Option<&Arc<Definitions>>,
+    ) -> Result<(), Error> {
         self.saving = Some(position.clone());
-        let job = Job::Save(position.clone());
+        let job = Job::Save(position.clone(), definitions.cloned());
         self.jobs
             .send(job)
             .map_err(|_| Cause::ThreadLost { thread: "store" }.into())
+    }
+
+    fn definition(&mut self, table: &Name) -> Result<Described, Error> {
+        self.describer.definition(table)
+    }
+
+    fn touched(&mut self, from: &Position, until: &Position) -> Result<Option<Vec<Name>>, Error> {
+        self.describer.touched(from, until)
     }
 
     fn disk(&mut self) -> Option<&mut Folder> {
@@ -291,6 +310,7 @@ struct Worker {
     chunks: tokio_mpsc::UnboundedSender<Chunk>,
     meters: Arc<Meters>,
     published: Counts,
+    published_ledger: Ledger,
     interval: Duration,
     connection: u64,
     clock_offset_us: i64,
@@ -475,13 +495,19 @@ impl Worker {
     /// One save at a time: a slow store is asked again when it has answered.
     fn tick(&mut self) -> Result<(), Error> {
         self.publish();
+        let ledger = self.state.ledger();
+        self.meters.publish_ledger(ledger, &self.published_ledger);
+        self.published_ledger.clone_from(ledger);
         if self.outbox.saving.is_some() {
             return Ok(());
         }
         self.state.handle(Input::Tick, &mut self.outbox)?;
+        let assumed = i64::try_from(self.state.assumed_tables()).unwrap_or(i64::MAX);
+        self.meters.assumed_tables.set(assumed);
         if self.again && self.outbox.saving.is_none() {
             let position = self.state.delivered_up_to().clone();
-            self.outbox.store(&position)?;
+            // What was to be stored with it is still with the store.
+            self.outbox.store(&position, None)?;
         }
         self.again = false;
         Ok(())

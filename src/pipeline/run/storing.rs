@@ -1,21 +1,33 @@
 //! The store's side: opens, claims, checks and saves, one job at a time on a thread that may block.
 
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 
 use tokio::sync::oneshot;
 
+use crate::checkpoint::catalog;
 use crate::checkpoint::file::FileStore;
 use crate::checkpoint::kafka::KafkaStore;
-use crate::checkpoint::record::{self, Checkpoint};
-use crate::checkpoint::store::{Store, StoreError};
+use crate::checkpoint::record::{self, CatalogRef, Checkpoint};
+use crate::checkpoint::store::{Contents, POSITION, Store, StoreError};
 use crate::config::{CheckpointStore, Database, Sink};
+use crate::pipeline::Begin;
 use crate::pipeline::error::{Cause, Error};
 use crate::position::Position;
+use crate::schema::definitions::Definitions;
 
 /// A store that is open and not yet claimed by this instance.
 pub struct Storing {
     store: Box<dyn Store>,
     topic_prefix: String,
+    leftovers: Vec<String>,
+}
+
+/// What was in the store.
+pub struct Stored {
+    /// The position and what is with it.
+    pub checkpoint: Checkpoint,
+    /// The table definitions as of that position, where it was stored with any.
+    pub definitions: Option<Definitions>,
 }
 
 /// A store that this instance writes, and what it writes next.
@@ -25,12 +37,17 @@ pub struct Claimed {
     server_uuid: String,
     sequence: u64,
     epoch: u64,
+    catalog: Option<CatalogRef>,
+    // Definitions that are not in the store yet.
+    unsaved: Option<Arc<Definitions>>,
+    // Names of parts that no position refers to once the next one is stored.
+    leftovers: Vec<String>,
 }
 
 /// What the thread is asked for.
 pub enum Job {
-    /// Replace the record.
-    Save(Position),
+    /// Replace the record, and before it the table definitions where they have changed.
+    Save(Position, Option<Arc<Definitions>>),
     /// Say whether another instance has claimed the store.
     Check(oneshot::Sender<Result<(), Error>>),
 }
@@ -40,21 +57,23 @@ impl Storing {
     ///
     /// # Errors
     /// What the store says, or what is in it cannot be used.
-    pub async fn open(database: &Database) -> Result<(Storing, Option<Checkpoint>), Error> {
+    pub async fn open(database: &Database) -> Result<(Storing, Option<Stored>), Error> {
         let database = database.clone();
         blocking(move || {
             let mut store = open_store(&database)?;
             let topic_prefix = database.topic_prefix;
-            let bytes = store.load()?;
-            let checkpoint = bytes
-                .map(|bytes| record::decode(&topic_prefix, &bytes))
-                .transpose()?;
+            let contents = store.load()?;
+            let stored = read(&topic_prefix, &contents)?;
+            let catalog = stored.as_ref().and_then(|s| s.checkpoint.catalog.as_ref());
+            let kept = catalog.map(|catalog| catalog.generation.as_str());
+            let leftovers = catalog::leftovers(&contents, kept);
             Ok((
                 Storing {
                     store,
                     topic_prefix,
+                    leftovers,
                 },
-                checkpoint,
+                stored,
             ))
         })
         .await
@@ -67,7 +86,7 @@ impl Storing {
     pub async fn claim(
         self,
         stored: Option<&Checkpoint>,
-        position: &Position,
+        begin: &Begin,
         server_uuid: &str,
     ) -> Result<Claimed, Error> {
         let mut claimed = Claimed {
@@ -76,8 +95,11 @@ impl Storing {
             server_uuid: server_uuid.to_owned(),
             sequence: stored.map_or(0, |stored| stored.sequence),
             epoch: stored.map_or(0, |stored| stored.epoch).saturating_add(1),
+            catalog: stored.and_then(|stored| stored.catalog.clone()),
+            unsaved: Some(Arc::new(begin.definitions.clone())),
+            leftovers: self.leftovers,
         };
-        let position = position.clone();
+        let position = begin.position.clone();
         blocking(move || {
             claimed.save(&position)?;
             Ok(claimed)
@@ -91,7 +113,10 @@ impl Claimed {
     pub fn work(mut self, jobs: &mpsc::Receiver<Job>, saved: &dyn Fn(Result<(), StoreError>)) {
         for job in jobs {
             match job {
-                Job::Save(position) => saved(self.save(&position)),
+                Job::Save(position, definitions) => {
+                    self.unsaved = definitions.or(self.unsaved.take());
+                    saved(self.save(&position));
+                }
                 Job::Check(answer) => {
                     let checked = self.check();
                     // Whoever asked may be gone.
@@ -101,24 +126,41 @@ impl Claimed {
         }
     }
 
+    /// Definitions go first, under a name that no stored position refers to; those of the position
+    /// before are removed when this one stands.
     fn save(&mut self, position: &Position) -> Result<(), StoreError> {
         self.sequence = self.sequence.saturating_add(1);
+        if let Some(definitions) = &self.unsaved {
+            let generation = format!("{}-{}", self.epoch, self.sequence);
+            let catalog = catalog::save(&mut *self.store, generation, &definitions.to_text())?;
+            self.unsaved = None;
+            if let Some(before) = self.catalog.replace(catalog) {
+                let parts = (0..before.parts).map(|part| catalog::name(&before.generation, part));
+                self.leftovers.extend(parts);
+            }
+        }
         let checkpoint = Checkpoint {
             position: position.clone(),
             sequence: self.sequence,
             epoch: self.epoch,
             server_uuid: self.server_uuid.clone(),
+            catalog: self.catalog.clone(),
         };
-        self.store
-            .save(&record::encode(&self.topic_prefix, &checkpoint))
+        let record = record::encode(&self.topic_prefix, &checkpoint);
+        self.store.save(POSITION, Some(&record))?;
+        // A name that was removed twice is as gone as one that was removed once.
+        while let Some(name) = self.leftovers.last() {
+            self.store.save(name, None)?;
+            self.leftovers.pop();
+        }
+        Ok(())
     }
 
     fn check(&mut self) -> Result<(), Error> {
-        let bytes = self.store.load()?;
-        let stored = bytes
-            .map(|bytes| record::decode(&self.topic_prefix, &bytes))
-            .transpose()?;
-        match stored {
+        let contents = self.store.load()?;
+        let stored = contents.get(POSITION);
+        let stored = stored.map(|bytes| record::decode(&self.topic_prefix, bytes));
+        match stored.transpose()? {
             Some(stored) if stored.epoch > self.epoch => Err(Cause::Duplicate {
                 ours: self.epoch,
                 found: stored.epoch,
@@ -127,6 +169,22 @@ impl Claimed {
             Some(_) | None => Ok(()),
         }
     }
+}
+
+fn read(topic_prefix: &str, contents: &Contents) -> Result<Option<Stored>, Error> {
+    let Some(bytes) = contents.get(POSITION) else {
+        return Ok(None);
+    };
+    let checkpoint = record::decode(topic_prefix, bytes)?;
+    let text = checkpoint
+        .catalog
+        .as_ref()
+        .map(|stored| catalog::load(contents, stored));
+    let definitions = text.transpose()?.map(|text| Definitions::from_text(&text));
+    Ok(Some(Stored {
+        checkpoint,
+        definitions: definitions.transpose()?,
+    }))
 }
 
 fn open_store(database: &Database) -> Result<Box<dyn Store>, Error> {

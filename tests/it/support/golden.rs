@@ -10,8 +10,12 @@ use super::{root, script};
 /// One case of `tests/golden/`.
 #[derive(Debug)]
 pub(crate) struct Golden {
-    /// Its name; the database is `golden_NAME`, the topic prefix `golden`.
+    /// Its name, `CASE` or `CASE@VARIANT`.
     pub(crate) name: String,
+    /// The database: `golden_CASE`. The topic prefix is `golden`.
+    pub(crate) database: String,
+    /// Keys of the daemon's file that the case sets, one a line.
+    pub(crate) remora: String,
     /// SQL that runs before anything is captured.
     pub(crate) before: String,
     /// SQL whose changes are captured.
@@ -26,7 +30,9 @@ pub(crate) fn all() -> Vec<Golden> {
         .unwrap()
         .filter_map(|entry| {
             let name = entry.unwrap().file_name().into_string().unwrap();
-            name.strip_suffix(".before.sql").map(ToString::to_string)
+            let stem = name.strip_suffix(".before.sql");
+            stem.or_else(|| name.strip_suffix(".options"))
+                .map(ToString::to_string)
         })
         .collect();
     names.sort();
@@ -53,14 +59,24 @@ pub(crate) fn normalise(records: &str) -> String {
 }
 
 fn load(name: String) -> Golden {
-    let read = |suffix: &str| {
-        let path = folder().join(format!("{name}.{suffix}"));
+    let read = |file: String| {
+        let path = folder().join(file);
         fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
     };
+    let case = name.split('@').next().unwrap();
+    let options = match name.contains('@') {
+        true => read(format!("{name}.options")),
+        false => String::new(),
+    };
+    let before = read(format!("{case}.before.sql"));
+    let lines = before.lines().chain(options.lines());
+    let remora = lines.filter_map(|line| line.trim_start_matches("-- ").strip_prefix("remora: "));
     Golden {
-        before: read("before.sql"),
-        during: read("during.sql"),
-        records: read("jsonl"),
+        database: format!("golden_{case}"),
+        remora: remora.map(|line| format!("{line}\n")).collect(),
+        before: before.clone(),
+        during: read(format!("{case}.during.sql")),
+        records: read(format!("{name}.jsonl")),
         name,
     }
 }

@@ -13,16 +13,26 @@ use super::{free_port, script, tail};
 pub(crate) struct Mysql {
     leash: Leash,
     port: u16,
+    version: &'static str,
     options: Vec<String>,
 }
+
+/// The release that tests run on unless they name another.
+const VERSION: &str = "9.7";
 
 impl Mysql {
     /// A server of its own, with further mysqld options such as `--binlog-format=MIXED`.
     pub(crate) fn start(options: &[&str]) -> Mysql {
+        Mysql::start_version(VERSION, options)
+    }
+
+    /// The same of another release: `8.0` is the oldest that writes full row metadata.
+    pub(crate) fn start_version(version: &'static str, options: &[&str]) -> Mysql {
         let port = free_port();
         let options: Vec<String> = options.iter().map(ToString::to_string).collect();
         let leash = Leash::start("mysql", |dir| {
-            let mut command = vec![script("mysql").display().to_string()];
+            let mut command = vec!["env".to_owned(), format!("MYSQL_VERSION={version}")];
+            command.push(script("mysql").display().to_string());
             command.extend([dir.display().to_string(), port.to_string()]);
             command.extend(options.clone());
             command
@@ -30,6 +40,7 @@ impl Mysql {
         Mysql {
             leash,
             port,
+            version,
             options,
         }
     }
@@ -39,6 +50,12 @@ impl Mysql {
     pub(crate) fn shared() -> &'static Mysql {
         static SHARED: OnceLock<Mysql> = OnceLock::new();
         SHARED.get_or_init(|| Mysql::start(&[]))
+    }
+
+    /// The server of release 8.0 that tests of this process share.
+    pub(crate) fn shared_80() -> &'static Mysql {
+        static SHARED: OnceLock<Mysql> = OnceLock::new();
+        SHARED.get_or_init(|| Mysql::start_version("8.0", &[]))
     }
 
     /// Its port on 127.0.0.1.
@@ -89,11 +106,13 @@ impl Mysql {
     /// Starts the stopped or killed server again: same port, same data.
     pub(crate) fn restart(&self) {
         let mut arguments = vec![
+            format!("MYSQL_VERSION={}", self.version),
+            script("mysql").display().to_string(),
             self.leash.dir().display().to_string(),
             self.port.to_string(),
         ];
         arguments.extend(self.options.clone());
-        run(script("mysql"), arguments);
+        run("env", arguments);
     }
 
     /// Its folder of data.

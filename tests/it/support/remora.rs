@@ -104,6 +104,16 @@ impl Remora {
         http_get(self.http_port, path)
     }
 
+    /// Bytes of memory that it had at most.
+    pub(crate) fn peak_memory(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let peak = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmHWM:"))
+            .unwrap();
+        peak.trim().trim_end_matches(" kB").parse::<u64>().unwrap() << 10
+    }
+
     fn log_file(&self) -> PathBuf {
         self.leash.dir().join("log")
     }

@@ -1,0 +1,297 @@
+//! Table definitions as the server has them, and a look ahead at the statements of its binlog.
+//!
+//! Takes names, gives definitions with the place where the server was just after. Reads only. It speaks
+//! over connections of its own, so that it never waits for the dump, which may be waiting for it.
+
+use std::time::Duration;
+
+use mysql_async::prelude::Queryable;
+use mysql_async::{Conn, Row};
+
+use crate::config::{Capture, Database};
+use crate::pipeline::error::{Cause, Error};
+use crate::pipeline::preflight::{self, Server};
+use crate::pipeline::run::{Stop, request};
+use crate::pipeline::scan::Scan;
+use crate::pipeline::{Begin, Described};
+use crate::position::Position;
+use crate::schema::catalog::is_captured;
+use crate::schema::definitions::{Definitions, Session};
+use crate::source::chunk::Chunk;
+use crate::source::wire::Wire;
+use crate::sql::collation::Collation;
+use crate::sql::definition::{Definition, Name};
+
+/// How long one table may take to be described, the connection included.
+const DESCRIBE_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Answers the state's questions, from a thread that may block.
+pub struct Describer {
+    database: Database,
+    runtime: tokio::runtime::Handle,
+    stop: Stop,
+    server: Server,
+    conn: Option<Conn>,
+}
+
+impl Describer {
+    /// For one database; to be called where a runtime runs.
+    pub fn new(database: &Database, server: &Server, stop: &Stop) -> Describer {
+        Describer {
+            database: database.clone(),
+            runtime: tokio::runtime::Handle::current(),
+            stop: stop.clone(),
+            server: server.clone(),
+            conn: None,
+        }
+    }
+
+    /// A table's definition as it is now.
+    ///
+    /// # Errors
+    /// What the connection or the server says.
+    pub fn definition(&mut self, table: &Name) -> Result<Described, Error> {
+        let runtime = self.runtime.clone();
+        let describing = async {
+            // A connection that was left alone for hours may be gone without a word.
+            let mut idle = self.conn.take();
+            let alive = match &mut idle {
+                Some(conn) => conn.ping().await.is_ok(),
+                None => false,
+            };
+            let mut conn = match idle.filter(|_| alive) {
+                Some(conn) => conn,
+                None => connect(&self.database).await?,
+            };
+            let session = server_session(&mut conn).await?;
+            let names = Definitions::new(self.server.lower_case_names);
+            let definition = describe(&mut conn, &names, &session, table)
+                .await?
+                .map(Box::new);
+            let until = preflight::position(&mut conn, self.server.gtids).await?;
+            self.conn = Some(conn);
+            Ok(Described::As { definition, until })
+        };
+        match runtime.block_on(within(describing)) {
+            Err(error) => untold(error).map(|reason| Described::Not { reason }),
+            described => described,
+        }
+    }
+
+    /// The tables whose definitions the statements between two places may change; `None` for any.
+    ///
+    /// # Errors
+    /// The binlog cannot be read there, or remora is to stop.
+    pub fn touched(
+        &mut self,
+        from: &Position,
+        until: &Position,
+    ) -> Result<Option<Vec<Name>>, Error> {
+        let names = Definitions::new(self.server.lower_case_names);
+        let mut scan = Scan::new(from.clone(), until.clone(), names);
+        let runtime = self.runtime.clone();
+        runtime.block_on(async {
+            if scan.is_done() {
+                return Ok(());
+            }
+            let wire = Wire::connect(&self.database.mysql).await?;
+            let mut stream = wire
+                .dump(&request(&self.database, from, "look ahead"))
+                .await?;
+            let mut chunk = Chunk::default();
+            while !scan.is_done() {
+                if self.stop.borrow().is_some() {
+                    return Err(Error::from(Cause::Interrupted));
+                }
+                stream.read(&mut chunk).await?;
+                scan.feed(&chunk)?;
+            }
+            Ok(())
+        })?;
+        Ok(scan.touched())
+    }
+}
+
+/// Why the server does not tell; an error where asking again may help.
+fn untold(error: Error) -> Result<String, Error> {
+    if let Cause::Sql(mysql_async::Error::Server(refusal)) = &*error.cause {
+        return Ok(refusal.message.clone());
+    }
+    Err(error)
+}
+
+async fn within<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    let timed_out = || {
+        let text = format!("no definition of a table within {DESCRIBE_TIMEOUT:?}");
+        mysql_async::Error::from(std::io::Error::new(std::io::ErrorKind::TimedOut, text))
+    };
+    let done = tokio::time::timeout(DESCRIBE_TIMEOUT, work).await;
+    done.map_err(|_| timed_out())?
+}
+
+/// What must be known of the tables before the first dump of this run.
+///
+/// # Errors
+/// What the server says.
+pub async fn prepare(database: &Database, begin: &mut Begin, server: &Server) -> Result<(), Error> {
+    let scope = scope(&database.capture);
+    if begin.definitions.is_complete(&scope) {
+        return Ok(());
+    }
+    match learn_all(database, begin, server).await {
+        Ok(holds) => {
+            if holds {
+                begin.definitions.complete(&scope);
+            }
+            Ok(())
+        }
+        Err(error) => {
+            // Tables are asked for one by one then, where one is needed.
+            let reason = untold(error)?;
+            tracing::warn!(
+                database = database.name,
+                reason,
+                "definitions of tables cannot be read"
+            );
+            Ok(())
+        }
+    }
+}
+
+/// Reads every captured table that is not known; gives whether what was read holds at the position.
+async fn learn_all(database: &Database, begin: &mut Begin, server: &Server) -> Result<bool, Error> {
+    let mut conn = connect(database).await?;
+    let session = server_session(&mut conn).await?;
+    let names = Definitions::new(server.lower_case_names);
+    let mut read = Vec::new();
+    for name in captured(&mut conn, &database.capture).await? {
+        if begin.definitions.get(&name).is_none() {
+            let definition = describe(&mut conn, &names, &session, &name).await?;
+            read.push((name, definition));
+        }
+    }
+    let databases: Vec<(String, String)> = conn
+        .query("SELECT SCHEMA_NAME, DEFAULT_COLLATION_NAME FROM information_schema.SCHEMATA")
+        .await?;
+    let until = preflight::position(&mut conn, server.gtids).await?;
+    let definitions = &mut begin.definitions;
+    let holds = until.is_reached(&begin.position);
+    for (name, definition) in read {
+        let until = (!holds).then(|| until.clone());
+        definitions.learn(name, definition, until);
+    }
+    for (name, collation) in databases {
+        if let Some(collation) = Collation::new(&collation) {
+            definitions.learn_database(name, collation);
+        }
+    }
+    Ok(holds)
+}
+
+/// What is captured, in the words of the configuration.
+fn scope(capture: &Capture) -> String {
+    let list = |patterns: &[regex::Regex]| {
+        let texts: Vec<&str> = patterns.iter().map(regex::Regex::as_str).collect();
+        texts.join(",")
+    };
+    format!("{} but {}", list(&capture.include), list(&capture.exclude))
+}
+
+/// A connection whose SHOW CREATE TABLE says everything, in one form.
+async fn connect(database: &Database) -> Result<Conn, Error> {
+    let mut conn = preflight::connect(&database.mysql).await?;
+    conn.query_drop("SET NAMES utf8mb4, SESSION sql_mode = '', SESSION sql_quote_show_create = 1")
+        .await?;
+    // 1193: a server before 8.0.30, which has no such keys, does not know the variable either.
+    let shown = conn
+        .query_drop("SET SESSION show_gipk_in_create_table_and_information_schema = ON")
+        .await;
+    match shown {
+        Err(mysql_async::Error::Server(error)) if error.code == 1193 => {}
+        result => result?,
+    }
+    Ok(conn)
+}
+
+/// The settings that SHOW CREATE TABLE leaves out, since they are the server's.
+async fn server_session(conn: &mut Conn) -> Result<Session, Error> {
+    let settings: Vec<(String, String)> = conn
+        .query(
+            "SHOW VARIABLES WHERE Variable_name IN ('collation_server', 'default_collation_for_utf8mb4')",
+        )
+        .await?;
+    let value = |name: &str| {
+        let found = settings.iter().find(|(variable, _)| variable == name);
+        found.map(|(_, value)| value.clone()).unwrap_or_default()
+    };
+    let (server, utf8mb4) = (
+        value("collation_server"),
+        value("default_collation_for_utf8mb4"),
+    );
+    Ok(Session {
+        explicit_timestamps: true,
+        utf8mb4_collation: match utf8mb4.is_empty() {
+            true => "utf8mb4_0900_ai_ci".to_owned(),
+            false => utf8mb4,
+        },
+        server_collation: Collation::new(&server),
+        ..Session::default()
+    })
+}
+
+async fn captured(conn: &mut Conn, capture: &Capture) -> Result<Vec<Name>, Error> {
+    let rows: Vec<(String, String)> = conn
+        .query(
+            "SELECT TABLE_SCHEMA, TABLE_NAME FROM information_schema.TABLES \
+             WHERE TABLE_TYPE = 'BASE TABLE' ORDER BY 1, 2",
+        )
+        .await?;
+    let captured = |(database, table): &(String, String)| {
+        is_captured(&capture.include, &capture.exclude, database, table)
+    };
+    Ok(rows
+        .into_iter()
+        .filter(captured)
+        .map(|(database, table)| Name { database, table })
+        .collect())
+}
+
+/// `None` for a table that is not there, and for a view.
+async fn describe(
+    conn: &mut Conn,
+    names: &Definitions,
+    session: &Session,
+    name: &Name,
+) -> Result<Option<Definition>, Error> {
+    let quoted = |text: &str| format!("`{}`", text.replace('`', "``"));
+    let query = format!(
+        "SHOW CREATE TABLE {}.{}",
+        quoted(&name.database),
+        quoted(&name.table)
+    );
+    let row: Option<Row> = match conn.query_first(query).await {
+        // No such database, no such table.
+        Err(mysql_async::Error::Server(error)) if matches!(error.code, 1049 | 1146) => None,
+        result => result?,
+    };
+    let Some(row) = row else {
+        return Ok(None);
+    };
+    let is_table = row
+        .columns_ref()
+        .first()
+        .is_some_and(|c| c.name_str() == "Table");
+    let text = row.get_opt::<String, _>(1).and_then(Result::ok);
+    let Some(text) = text.filter(|_| is_table) else {
+        return Ok(None);
+    };
+    let definition = names.from_show_create(&text, name, session);
+    match definition {
+        Ok(definition) => Ok(Some(definition)),
+        Err(error) => {
+            // The table is then read by what its events say, or refused where they say too little.
+            tracing::warn!(table = %name, %error, "a table's definition cannot be used");
+            Ok(None)
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! What a column's definition says that the binlog does not.
+//!
+//! Filled in by whoever knows the table's definition; all of it may be missing, and a column is then read as
+//! its TABLE_MAP has it.
+
+use crate::text::civil::Civil;
+
+/// Attributes from CREATE TABLE.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Declared {
+    /// FLOAT(7,4): Debezium takes a column with digits for a DOUBLE.
+    pub float_digits: bool,
+    /// The literal of DEFAULT, without quotes; none for an expression, or where there is no default.
+    pub default: Option<String>,
+}
+
+impl Declared {
+    /// The default of a DATE, DATETIME or TIMESTAMP, where it is a date.
+    pub fn default_moment(&self) -> Option<Civil> {
+        self.default.as_deref().and_then(Civil::parse)
+    }
+}
