@@ -58,8 +58,9 @@ pub struct RunArgs {
     /// Send all records there instead: no Kafka is needed
     ///
     /// One JSON object a line: {"topic":…,"key":…,"value":…,"headers":{…}}. Positions are kept apart
-    /// from those of the configured sink, in state/NAME.stdout.position or PATH.NAME.position.
-    #[arg(long, value_name = "stdout|file=PATH", value_parser = sink)]
+    /// from those of the configured sink, in state/NAME.stdout.position or PATH.NAME.position. `null`
+    /// counts the records and drops them: how fast this server's binlog can be read.
+    #[arg(long, value_name = "stdout|file=PATH|null", value_parser = sink)]
     pub sink: Option<SinkOverride>,
     /// Where databases without a stored position begin, instead of their key `start`
     #[arg(long, value_enum)]
@@ -94,7 +95,7 @@ pub struct ReplayArgs {
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// Where the records go, one JSON object a line
-    #[arg(long, value_name = "stdout|file=PATH", value_parser = sink, default_value = "stdout")]
+    #[arg(long, value_name = "stdout|file=PATH|null", value_parser = sink, default_value = "stdout")]
     pub sink: SinkOverride,
     /// Give no records, only the ledger
     #[arg(long)]
@@ -199,7 +200,8 @@ fn sink(text: &str) -> Result<SinkOverride, String> {
     match text.strip_prefix("file=") {
         Some(path) if !path.is_empty() => Ok(SinkOverride::File(path.to_owned())),
         None if text == "stdout" => Ok(SinkOverride::Stdout),
-        Some(_) | None => Err("expected stdout, or file= and a path".to_owned()),
+        None if text == "null" => Ok(SinkOverride::Null),
+        Some(_) | None => Err("expected stdout, null, or file= and a path".to_owned()),
     }
 }
 
@@ -236,6 +238,8 @@ mod tests {
             overrides.sink,
             Some(SinkOverride::File("out=1.jsonl".to_owned()))
         );
+        let overrides = run(&["--sink=null"]).unwrap().overrides();
+        assert_eq!(overrides.sink, Some(SinkOverride::Null));
         for wrong in ["kafka", "file", "file=", "stdout=x", ""] {
             let error = run(&["--sink", wrong]).unwrap_err();
             assert_eq!(

@@ -234,6 +234,8 @@ pub enum Sink {
     Stdout,
     /// One JSON object a line, appended to a file.
     File(PathBuf),
+    /// Nowhere: records are counted. Only the command line can say so, no file.
+    Null,
 }
 
 /// `[kafka]`.
@@ -292,6 +294,8 @@ pub enum SinkOverride {
     Stdout,
     /// The file of this path; the position goes to `PATH.NAME.position`.
     File(String),
+    /// Nowhere; the position goes to `state/NAME.null.position`.
+    Null,
 }
 
 /// Reads `dir/daemon.toml` and `dir/databases/*.toml` below the variables of `environment`.

@@ -94,6 +94,7 @@ fn open_sink(args: &ReplayArgs) -> Result<Option<LinesSink>, SinkError> {
     Ok(Some(match &args.sink {
         SinkOverride::Stdout => LinesSink::stdout(&[], deliveries),
         SinkOverride::File(path) => LinesSink::file(path.as_ref(), &[], deliveries)?,
+        SinkOverride::Null => return Ok(None),
     }))
 }
 

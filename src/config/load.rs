@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use super::layer::{Context, Layers, PREFIX, SEPARATOR};
 use super::raw::{RawDaemon, RawDatabase};
 use super::{
-    CheckpointStore, Config, ConfigErrors, Daemon, Database, Finding, Overrides, Place,
+    CheckpointStore, Config, ConfigErrors, Daemon, Database, Finding, Overrides, Place, Sink,
     SinkOverride, Start, check, keys,
 };
 
@@ -202,7 +202,10 @@ fn database(
     layers.add_variables(variables.get(&stem).cloned().unwrap_or_default());
     layers.add_arguments(&arguments(&name, overrides));
     let (raw, mut context) = layers.merge::<RawDatabase>();
-    let database = raw.map(|raw| check::database(&name, raw, &mut context));
+    let mut database = raw.map(|raw| check::database(&name, raw, &mut context));
+    if let (Some(database), Some(SinkOverride::Null)) = (&mut database, &overrides.sink) {
+        database.sink = Sink::Null;
+    }
     Some(Loaded {
         path,
         stem,
@@ -251,6 +254,11 @@ fn arguments(name: &str, overrides: &Overrides) -> Vec<(&'static str, String)> {
             arguments.push(("sink.type", "file".to_owned()));
             arguments.push(("sink.path", path.clone()));
             arguments.push(("checkpoint.path", format!("{path}.{name}.position")));
+        }
+        Some(SinkOverride::Null) => {
+            // Records are lost there, so no file has a word for it: see `database`.
+            arguments.push(("sink.type", "stdout".to_owned()));
+            arguments.push(("checkpoint.path", format!("state/{name}.null.position")));
         }
         None => {}
     }

@@ -94,7 +94,7 @@ fn only(config: Config) -> Database {
 fn kafka(database: &Database) -> &Kafka {
     match &database.sink {
         Sink::Kafka(kafka) => kafka,
-        Sink::Stdout | Sink::File(_) => panic!("not Kafka"),
+        Sink::Stdout | Sink::File(_) | Sink::Null => panic!("not Kafka"),
     }
 }
 
@@ -562,6 +562,14 @@ fn the_command_line_replaces_the_sink_and_keeps_its_position_apart() {
     assert_eq!(
         paths(&config),
         ["out.a.position", "out.b.position"].map(PathBuf::from)
+    );
+    let config = folder
+        .load_with(&[], &overrides(SinkOverride::Null))
+        .unwrap();
+    assert!(matches!(config.databases[0].sink, Sink::Null));
+    assert_eq!(
+        paths(&config),
+        ["state/a.null.position", "state/b.null.position"].map(PathBuf::from)
     );
 }
 

@@ -1,5 +1,5 @@
-//! A sink that counts and acknowledges at once: what the pipeline costs without one. For benchmarks;
-//! no configuration names it.
+//! A sink that counts and acknowledges at once: what the pipeline costs without one. For
+//! measuring (`remora run --sink null`); no file of the configuration can name it.
 
 use std::time::Instant;
 

@@ -10,6 +10,7 @@ use crate::pipeline::run::state_thread::Message;
 use crate::sink::batch::Batch;
 use crate::sink::kafka::KafkaSink;
 use crate::sink::lines::LinesSink;
+use crate::sink::null::NullSink;
 use crate::sink::{Deliveries, Delivery, Sink, SinkError};
 
 /// Makes a sink that blocks return, from any thread.
@@ -42,6 +43,7 @@ pub fn open_sink(
             Box::new(LinesSink::file(path, &headers, deliveries)?),
             Arc::new(|| ()),
         ),
+        SinkSettings::Null => (Box::new(NullSink::new(deliveries)), Arc::new(|| ())),
         SinkSettings::Kafka(kafka) => {
             let client_id = format!("remora-{}", database.topic_prefix);
             let sink = KafkaSink::new(kafka, &client_id, &headers, deliveries)?;

@@ -196,7 +196,7 @@ fn open_store(database: &Database) -> Result<Box<dyn Store>, Error> {
             Ok(Box::new(KafkaStore::new(kafka, &client_id, topic, key)))
         }
         // The configuration refuses this pair.
-        (CheckpointStore::Kafka { .. }, Sink::Stdout | Sink::File(_)) => {
+        (CheckpointStore::Kafka { .. }, Sink::Stdout | Sink::File(_) | Sink::Null) => {
             Err(Cause::ThreadLost { thread: "store" }.into())
         }
     }
