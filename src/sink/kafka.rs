@@ -86,6 +86,16 @@ const DEFAULTS: [(&str, &str); 4] = [
     ("batch.size", "1000000"),
 ];
 
+/// What the producer is made with: the promises' settings, ours, and the operator's above ours.
+pub fn producer_config(settings: &config::Kafka, client_id: &str) -> ClientConfig {
+    let mut config = kafka::client_config(settings, client_id);
+    for (name, value) in FIXED.into_iter().chain(DEFAULTS) {
+        config.set(name, value);
+    }
+    kafka::apply_properties(&mut config, settings);
+    config
+}
+
 /// Delivers batches to a Kafka cluster. Dropping it gives up whatever is not acknowledged, and may take
 /// some 300 ms.
 pub struct KafkaSink {
@@ -156,12 +166,8 @@ impl KafkaSink {
         deliveries: Deliveries,
     ) -> Result<KafkaSink, SinkError> {
         let mut admin = kafka::client_config(settings, client_id);
-        let mut config = admin.clone();
-        for (name, value) in FIXED.into_iter().chain(DEFAULTS) {
-            config.set(name, value);
-        }
-        kafka::apply_properties(&mut config, settings);
         kafka::apply_properties(&mut admin, settings);
+        let config = producer_config(settings, client_id);
         let flow = Arc::new(Flow::new(settings.in_flight_bytes_max, deliveries));
         let producer: BaseProducer<Reporter> = config
             .create_with_context(Reporter(Arc::clone(&flow)))

@@ -54,7 +54,7 @@ pub fn open_sink(
 }
 
 /// Debezium's context headers; the run id is new at each start.
-fn context_headers(database: &Database) -> Vec<(String, String)> {
+pub fn context_headers(database: &Database) -> Vec<(String, String)> {
     if !database.records.headers_context {
         return Vec::new();
     }
