@@ -24,7 +24,7 @@ use crate::pipeline::error::Error;
 use crate::pipeline::{Begin, Bounds, Input, Outbox, State};
 use crate::position::{FilePosition, GtidSet, Position};
 use crate::schema::catalog::Rules;
-use crate::schema::definitions::Definitions;
+use crate::schema::definitions::{Definitions, Session};
 use crate::schema::plan::{Layout, Plan, layout};
 use crate::schema::table_map;
 use crate::sink::batch::{Batch, BatchSeq};
@@ -32,6 +32,8 @@ use crate::source::binlog::{Decoder, read_header, read_inner};
 use crate::source::chunk::Chunk;
 use crate::source::payload::{Inflater, Limits};
 use crate::source::statement::Statement;
+use crate::sql::definition::Name;
+use crate::sql::token::Modes as SqlModes;
 use crate::xa::Xid;
 
 /// One target.
@@ -91,6 +93,11 @@ pub const TARGETS: &[Target] = &[
         name: "statement",
         run: statement,
         seeds: seeds::statements_of,
+    },
+    Target {
+        name: "ddl",
+        run: ddl,
+        seeds: seeds::ddl_of,
     },
     Target {
         name: "record",
@@ -317,6 +324,43 @@ fn statement(data: &[u8]) {
     {
         assert_eq!(xid.to_string().parse::<Xid>().as_ref(), Ok(&xid));
     }
+}
+
+/// A byte of modes, and statements, each on a line of its own behind a `;`: what the definitions are after
+/// them, and that they are the same when they are stored and read.
+fn ddl(data: &[u8]) {
+    let Some((bits, text)) = data.split_first() else {
+        return;
+    };
+    let Ok(text) = std::str::from_utf8(text) else {
+        return;
+    };
+    let session = Session {
+        database: "d".to_owned(),
+        modes: SqlModes {
+            ansi_quotes: bits & 1 != 0,
+            no_backslash_escapes: bits & 2 != 0,
+            real_as_float: bits & 4 != 0,
+            strict: bits & 8 != 0,
+        },
+        explicit_timestamps: bits & 16 != 0,
+        utf8mb4_collation: "utf8mb4_0900_ai_ci".to_owned(),
+        ..Session::default()
+    };
+    let mut definitions = Definitions::new(bits & 32 != 0);
+    for sql in text.split(";\n") {
+        let statement = definitions.parse(sql, &session);
+        let _ = definitions.apply(&statement, &session);
+        let name = Name {
+            database: "d".to_owned(),
+            table: "t".to_owned(),
+        };
+        if let Ok(shown) = definitions.from_show_create(sql, &name, &session) {
+            definitions.learn(name, Some(shown), None);
+        }
+    }
+    let again = Definitions::from_text(&definitions.to_text());
+    assert_eq!(again.ok().as_ref(), Some(&definitions));
 }
 
 /// The content of a stored position: bare, and with the checksum that it must have.

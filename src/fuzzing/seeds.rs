@@ -182,6 +182,31 @@ pub(super) fn statements_of(log: &[u8]) -> Vec<Vec<u8>> {
     seeds
 }
 
+/// Statements of the log, and some that use most of the grammar, in the form that the target `ddl` takes.
+pub(super) fn ddl_of(log: &[u8]) -> Vec<Vec<u8>> {
+    const TABLE: &str = "CREATE TABLE t (id INT UNSIGNED ZEROFILL AUTO_INCREMENT PRIMARY KEY, \
+        e ENUM('a','b''c') CHARACTER SET latin1 NOT NULL DEFAULT 'a', s SET('x','y'), f FLOAT(7,4), \
+        d DECIMAL(10,2) DEFAULT 1.5, ts TIMESTAMP(3) NULL DEFAULT CURRENT_TIMESTAMP(3) ON UPDATE CURRENT_TIMESTAMP(3), \
+        g INT GENERATED ALWAYS AS (id + 1) STORED, v VARCHAR(20) COLLATE utf8mb4_bin INVISIBLE COMMENT 'c', \
+        j JSON, p POINT SRID 4326, b BIT(3) DEFAULT b'101', UNIQUE KEY u (e, v(3)), KEY k ((lower(v)))) \
+        ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 /*!50100 PARTITION BY HASH (id) PARTITIONS 4 */";
+    const CHANGES: [&str; 8] = [
+        "ALTER TABLE t ADD (x INT, y TEXT(70000)) , DROP f, MODIFY e ENUM('b') FIRST, CHANGE d dd DOUBLE AFTER s",
+        "ALTER TABLE `t` RENAME COLUMN v TO w, RENAME INDEX u TO uu, ALTER id SET DEFAULT 3, ADD UNIQUE (j)",
+        "ALTER TABLE d.t CONVERT TO CHARACTER SET latin1, DROP PRIMARY KEY, ADD PRIMARY KEY (id, e), ALGORITHM=COPY",
+        "RENAME TABLE t TO a, d.a TO `b``c`; -- swap",
+        "CREATE TABLE IF NOT EXISTS l LIKE t",
+        "CREATE TABLE q (a INT) SELECT 1 AS b",
+        "DROP TABLE IF EXISTS t, u; TRUNCATE TABLE t",
+        "CREATE DATABASE d2 CHARACTER SET = greek; DROP DATABASE d2; CREATE INDEX i ON t (id DESC)",
+    ];
+    let seed = |text: &[u8]| [&[0], text].concat();
+    let mut seeds: Vec<Vec<u8>> = statements_of(log).iter().map(|text| seed(text)).collect();
+    seeds.push(seed(TABLE.as_bytes()));
+    seeds.extend(CHANGES.map(|change| seed(format!("{TABLE};\n{change}").as_bytes())));
+    seeds
+}
+
 /// The whole file in the form that the target `stream` takes.
 pub(super) fn parts(log: &[u8]) -> Vec<u8> {
     let mut parts = Vec::new();
