@@ -1,6 +1,6 @@
 //! Nothing lost, everything in order: loads on real servers while processes are killed.
 
-mod load;
+pub(crate) mod load;
 mod verify;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -9,6 +9,8 @@ mod coverage;
 #[cfg(test)]
 mod ddl;
 #[cfg(test)]
+mod ddl_random;
+#[cfg(test)]
 mod delivery;
 #[cfg(test)]
 mod faults;

@@ -158,13 +158,24 @@ pub async fn prepare(database: &Database, begin: &mut Begin, server: &Server) ->
     }
 }
 
-/// Reads every captured table that is not known; gives whether what was read holds at the position.
+/// Reads every captured table that is not known, and where row metadata is MINIMAL every other one too: a
+/// captured table may be made like it, or get its name by a RENAME. Gives whether what was read holds at the position.
 async fn learn_all(database: &Database, begin: &mut Begin, server: &Server) -> Result<bool, Error> {
     let mut conn = connect(database).await?;
     let session = server_session(&mut conn).await?;
     let names = Definitions::new(server.lower_case_names);
     let mut read = Vec::new();
-    for name in captured(&mut conn, &database.capture).await? {
+    for name in tables(&mut conn).await? {
+        let capture = &database.capture;
+        let captured = is_captured(
+            &capture.include,
+            &capture.exclude,
+            &name.database,
+            &name.table,
+        );
+        if !captured && server.full_metadata {
+            continue;
+        }
         if begin.definitions.get(&name).is_none() {
             let definition = describe(&mut conn, &names, &session, &name).await?;
             read.push((name, definition));
@@ -239,19 +250,17 @@ async fn server_session(conn: &mut Conn) -> Result<Session, Error> {
     })
 }
 
-async fn captured(conn: &mut Conn, capture: &Capture) -> Result<Vec<Name>, Error> {
+/// All base tables but the server's own.
+async fn tables(conn: &mut Conn) -> Result<Vec<Name>, Error> {
     let rows: Vec<(String, String)> = conn
         .query(
             "SELECT TABLE_SCHEMA, TABLE_NAME FROM information_schema.TABLES \
-             WHERE TABLE_TYPE = 'BASE TABLE' ORDER BY 1, 2",
+             WHERE TABLE_TYPE = 'BASE TABLE' AND TABLE_SCHEMA NOT IN \
+             ('mysql', 'sys', 'performance_schema', 'information_schema') ORDER BY 1, 2",
         )
         .await?;
-    let captured = |(database, table): &(String, String)| {
-        is_captured(&capture.include, &capture.exclude, database, table)
-    };
     Ok(rows
         .into_iter()
-        .filter(captured)
         .map(|(database, table)| Name { database, table })
         .collect())
 }
