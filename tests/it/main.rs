@@ -27,6 +27,8 @@ mod rows;
 #[cfg(test)]
 mod savepoints;
 #[cfg(test)]
+mod schema_changes;
+#[cfg(test)]
 mod servers;
 #[cfg(test)]
 mod streams;
