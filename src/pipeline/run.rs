@@ -76,13 +76,13 @@ pub async fn run(database: &Database, meters: &Arc<Meters>, mut stop: Stop) -> R
         position,
         definitions,
     };
-    describing::prepare(database, &mut begin, &server).await?;
+    let hands = Describer::new(database, &server, &stop);
+    describing::prepare(&hands, &mut begin).await?;
     let storing = storing
         .claim(checkpoint.as_ref(), &begin, &server.uuid)
         .await?;
     meters.set_position(begin.position.end.to_string());
 
-    let hands = Describer::new(database, &server, &stop);
     let (thread, controls) =
         StateThread::start(database, meters, state(database, begin), (storing, hands))?;
     let mut reader = Reader {

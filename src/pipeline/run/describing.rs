@@ -65,12 +65,18 @@ impl Describer {
             };
             let session = server_session(&mut conn).await?;
             let names = Definitions::new(self.server.lower_case_names);
-            let definition = describe(&mut conn, &names, &session, table)
-                .await?
-                .map(Box::new);
-            let until = preflight::position(&mut conn, self.server.gtids).await?;
-            self.conn = Some(conn);
-            Ok(Described::As { definition, until })
+            loop {
+                let before = preflight::position(&mut conn, self.server.gtids).await?;
+                let definition = describe(&mut conn, &names, &session, table).await?;
+                let until = preflight::position(&mut conn, self.server.gtids).await?;
+                let touched = self.look_ahead(&before, &until).await?;
+                if touched.is_some_and(|touched| !touched.contains(table)) {
+                    self.conn = Some(conn);
+                    let definition = definition.map(Box::new);
+                    return Ok(Described::As { definition, until });
+                }
+                // A statement came between the two places: which of them the answer is for cannot be told.
+            }
         };
         match runtime.block_on(within(describing)) {
             Err(error) => untold(error).map(|reason| Described::Not { reason }),
@@ -87,27 +93,31 @@ impl Describer {
         from: &Position,
         until: &Position,
     ) -> Result<Option<Vec<Name>>, Error> {
+        self.runtime.block_on(self.look_ahead(from, until))
+    }
+
+    async fn look_ahead(
+        &self,
+        from: &Position,
+        until: &Position,
+    ) -> Result<Option<Vec<Name>>, Error> {
         let names = Definitions::new(self.server.lower_case_names);
         let mut scan = Scan::new(from.clone(), until.clone(), names);
-        let runtime = self.runtime.clone();
-        runtime.block_on(async {
-            if scan.is_done() {
-                return Ok(());
+        if scan.is_done() {
+            return Ok(scan.touched());
+        }
+        let wire = Wire::connect(&self.database.mysql).await?;
+        let mut stream = wire
+            .dump(&request(&self.database, from, "look ahead"))
+            .await?;
+        let mut chunk = Chunk::default();
+        while !scan.is_done() {
+            if self.stop.borrow().is_some() {
+                return Err(Error::from(Cause::Interrupted));
             }
-            let wire = Wire::connect(&self.database.mysql).await?;
-            let mut stream = wire
-                .dump(&request(&self.database, from, "look ahead"))
-                .await?;
-            let mut chunk = Chunk::default();
-            while !scan.is_done() {
-                if self.stop.borrow().is_some() {
-                    return Err(Error::from(Cause::Interrupted));
-                }
-                stream.read(&mut chunk).await?;
-                scan.feed(&chunk)?;
-            }
-            Ok(())
-        })?;
+            stream.read(&mut chunk).await?;
+            scan.feed(&chunk)?;
+        }
         Ok(scan.touched())
     }
 }
@@ -133,12 +143,13 @@ async fn within<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Er
 ///
 /// # Errors
 /// What the server says.
-pub async fn prepare(database: &Database, begin: &mut Begin, server: &Server) -> Result<(), Error> {
+pub async fn prepare(describer: &Describer, begin: &mut Begin) -> Result<(), Error> {
+    let database = &describer.database;
     let scope = scope(&database.capture);
     if begin.definitions.is_complete(&scope) {
         return Ok(());
     }
-    match learn_all(database, begin, server).await {
+    match learn_all(describer, begin).await {
         Ok(holds) => {
             if holds {
                 begin.definitions.complete(&scope);
@@ -159,11 +170,14 @@ pub async fn prepare(database: &Database, begin: &mut Begin, server: &Server) ->
 }
 
 /// Reads every captured table that is not known, and where row metadata is MINIMAL every other one too: a
-/// captured table may be made like it, or get its name by a RENAME. Gives whether what was read holds at the position.
-async fn learn_all(database: &Database, begin: &mut Begin, server: &Server) -> Result<bool, Error> {
+/// captured table may be made like it, or get its name by a RENAME. Gives whether these are all, and hold
+/// at the position.
+async fn learn_all(describer: &Describer, begin: &mut Begin) -> Result<bool, Error> {
+    let (database, server) = (&describer.database, &describer.server);
     let mut conn = connect(database).await?;
     let session = server_session(&mut conn).await?;
     let names = Definitions::new(server.lower_case_names);
+    let before = preflight::position(&mut conn, server.gtids).await?;
     let mut read = Vec::new();
     for name in tables(&mut conn).await? {
         let capture = &database.capture;
@@ -184,7 +198,11 @@ async fn learn_all(database: &Database, begin: &mut Begin, server: &Server) -> R
     let databases: Vec<(String, String)> = conn
         .query("SELECT SCHEMA_NAME, DEFAULT_COLLATION_NAME FROM information_schema.SCHEMATA")
         .await?;
+    let all = sees_all(&mut conn).await?;
     let until = preflight::position(&mut conn, server.gtids).await?;
+    // What a statement touched in the meantime is asked for again, where it is needed.
+    let touched = describer.look_ahead(&before, &until).await?;
+    read.retain(|(name, _)| touched.as_ref().is_some_and(|t| !t.contains(name)));
     let definitions = &mut begin.definitions;
     let holds = until.is_reached(&begin.position);
     for (name, definition) in read {
@@ -196,7 +214,21 @@ async fn learn_all(database: &Database, begin: &mut Begin, server: &Server) -> R
             definitions.learn_database(name, collation);
         }
     }
-    Ok(holds)
+    Ok(holds && all)
+}
+
+/// Whether a table that is not in the list is not there: the server leaves out those on which the account
+/// has no privilege. Privileges by roles and on single databases do not count, they are too many to judge.
+async fn sees_all(conn: &mut Conn) -> Result<bool, Error> {
+    let sees: Option<bool> = conn
+        .query_first(
+            "SELECT EXISTS (SELECT 1 FROM information_schema.USER_PRIVILEGES WHERE PRIVILEGE_TYPE = 'SELECT' \
+             AND GRANTEE = CONCAT('\\'', REPLACE(CURRENT_USER(), '@', '\\'@\\''), '\\'')) \
+             AND NOT EXISTS (SELECT 1 FROM performance_schema.global_variables \
+             WHERE VARIABLE_NAME = 'partial_revokes' AND VARIABLE_VALUE = 'ON')",
+        )
+        .await?;
+    Ok(sees.unwrap_or(false))
 }
 
 /// What is captured, in the words of the configuration.

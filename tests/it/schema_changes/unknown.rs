@@ -3,9 +3,10 @@
 use std::thread;
 
 use super::Followed;
-use crate::support::DEADLINE;
+use crate::faults::state;
 use crate::support::mysql::Mysql;
 use crate::support::remora::Remora;
+use crate::support::{DEADLINE, wait_for};
 
 /// A statement whose text is not whole in its character set: nobody can say what all of it means.
 const UNREADABLE: &str = "SET NAMES gbk; CREATE TABLE IF NOT EXISTS noise (id INT) /*!99999 € */;
@@ -138,6 +139,85 @@ fn f44_metadata_switched_under_load() {
     assert!(switches > 10);
     assert!(followed.records() == expected);
     drop(remora);
+}
+
+/// CREATE TABLE IF NOT EXISTS of a table that is there, and that the account may not see, says nothing of it.
+#[test]
+fn f44_an_account_that_sees_no_table_is_not_told_that_there_is_none() {
+    let mysql = Mysql::start(&["--binlog-row-metadata=MINIMAL"]);
+    let mut followed = Followed::new(&mysql);
+    followed.sql(
+        "CREATE TABLE t (id INT PRIMARY KEY, a INT, b INT); CREATE USER blind;
+         GRANT REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO blind;",
+    );
+    followed.sql(&format!(
+        "GRANT SELECT ON {}.marker TO blind",
+        followed.schema
+    ));
+    let file = followed.config.path().join("databases/changes.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(
+        &file,
+        text.replace("root", "blind").replace("earliest", "now"),
+    )
+    .unwrap();
+    let remora = followed.start();
+    wait_for("the start", DEADLINE, || {
+        (state(&remora, "changes")?.0 == "streaming").then_some(())
+    });
+    followed.catch_up();
+    followed.sql(
+        "CREATE TABLE IF NOT EXISTS t (id INT PRIMARY KEY, b INT, a INT); INSERT INTO t VALUES (1, 2, 3)",
+    );
+    let report = stopped(remora);
+    println!("{report}");
+    assert!(
+        report.contains("its definition here is not known"),
+        "{report}"
+    );
+    assert_eq!(followed.records(), [""; 0]);
+}
+
+/// Between the server's answer and the place that it holds for, statements may come.
+#[test]
+fn f44_a_definition_read_while_the_table_changes() {
+    let mysql = Mysql::start(&["--binlog-row-metadata=MINIMAL"]);
+    let mut read = 0;
+    for _ in 0..5 {
+        let mut followed = Followed::new(&mysql);
+        followed.sql("CREATE TABLE t (id INT AUTO_INCREMENT PRIMARY KEY, a CHAR(1), b CHAR(1))");
+        // They are asked for behind it, and take their time.
+        let others: String = (100..160)
+            .map(|number| format!("CREATE TABLE z{number} (id INT);"))
+            .collect();
+        followed.sql(&others);
+        let file = followed.config.path().join("databases/changes.toml");
+        let text = std::fs::read_to_string(&file).unwrap();
+        std::fs::write(&file, text.replace("earliest", "now")).unwrap();
+        let swap = "ALTER TABLE t RENAME COLUMN a TO b, RENAME COLUMN b TO a;";
+        let mut remora = thread::scope(|scope| {
+            let load = scope.spawn(|| followed.sql(&swap.repeat(151)));
+            let remora = followed.start();
+            wait_for("the end of the load", DEADLINE, || {
+                load.is_finished().then_some(())
+            });
+            remora
+        });
+        wait_for("the start, or a stop", DEADLINE, || {
+            let state = state(&remora, "changes").map(|(state, _)| state);
+            (state.as_deref() == Some("streaming") || !remora.runs()).then_some(())
+        });
+        followed.sql("INSERT INTO t (a, b) VALUES ('a', 'b')");
+        if remora.runs() {
+            followed.catch_up();
+        }
+        for record in followed.records() {
+            assert_eq!(record, r#"t c {"id":1} {"a":"a","b":"b","id":1}"#);
+            read += 1;
+        }
+    }
+    println!("{read} rows");
+    assert!(read > 0);
 }
 
 /// Without its rows in the log a change of a captured table is a gap; of another table it is nothing.
