@@ -112,7 +112,8 @@ fn a_server_ends_with_the_process_that_holds_its_leash() {
         .to_string();
     let process = std::path::PathBuf::from(format!("/proc/{pid}/cmdline"));
     let alive = || std::fs::read(&process).is_ok_and(|line| !line.is_empty());
-    assert!(alive());
+    // Between its fork and its exec a process has no command line for a moment.
+    wait_for("the server to run", DEADLINE, || alive().then_some(()));
     holder.kill().unwrap();
     holder.wait().unwrap();
     wait_for("the server to end", DEADLINE, || (!alive()).then_some(()));
