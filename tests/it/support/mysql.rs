@@ -80,7 +80,7 @@ impl Mysql {
         input.write_all(statements.as_bytes()).unwrap();
         input.rewind().unwrap();
         let output = Command::new(self.leash.dir().join("mysql"))
-            .args(["--batch", "--raw", "--skip-column-names"])
+            .args(["--batch", "--raw", "--skip-column-names", "--comments"])
             .stdin(input)
             .output()
             .unwrap();
