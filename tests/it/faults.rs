@@ -1,6 +1,6 @@
 //! Damage on the wire mends itself; damage in the log stops one database, and nothing of it is skipped.
 
-mod doctor;
+pub(crate) mod doctor;
 mod proxy;
 
 use std::fs;

@@ -2,6 +2,7 @@
 //! names its columns, and MINIMAL, where only the table's definition does.
 
 mod modes;
+mod reworded;
 mod swaps;
 mod unknown;
 

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 /// Type codes.
 pub(crate) const WRITE_ROWS: u8 = 30;
 pub(crate) const XID: u8 = 16;
+const QUERY: u8 = 2;
 const PAYLOAD: u8 = 40;
 
 pub(crate) struct Log {
@@ -70,6 +71,27 @@ impl Log {
             field.extend_from_slice(&claimed.to_le_bytes());
             event.splice(at..at + 5, field);
         })
+    }
+
+    /// Statements say something else in as many bytes; the checksums fit.
+    pub(crate) fn reworded(&self, from: &str, to: &str) -> Vec<u8> {
+        assert_eq!(from.len(), to.len());
+        let mut bytes = self.bytes.clone();
+        let events = Events {
+            bytes: &self.bytes,
+            at: 4,
+        };
+        for range in events.filter(|range| self.bytes[range.start + 4] == QUERY) {
+            let (event, crc) = bytes[range.clone()].split_at_mut(range.len() - 4);
+            let at = event
+                .windows(from.len())
+                .position(|window| window == from.as_bytes());
+            if let Some(at) = at {
+                event[at..at + to.len()].copy_from_slice(to.as_bytes());
+                crc.copy_from_slice(&crc32fast::hash(event).to_le_bytes());
+            }
+        }
+        bytes
     }
 
     /// The `number`th event of a type whose row is not the first: events of the table `t` only.
