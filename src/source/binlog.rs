@@ -5,6 +5,7 @@
 //! ignorable.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use uuid::Uuid;
 
@@ -157,12 +158,11 @@ impl Decoder {
             true => read_algorithm(covered)?,
             false => self.checksummed,
         };
-        // MySQL writes a true checksum into every format description, even one that says that there are
-        // none: a damaged algorithm would otherwise pass, and switch off the checks of what follows. Only
-        // a dump that begins inside a file without checksums changes the description (and its `log_pos`
-        // to 0) and computes nothing.
-        if checksummed || (is_format && header.log_pos != 0) {
-            verify(bytes, covered, code)?;
+        if checksummed || is_format {
+            let verified = verify(bytes, covered, code);
+            if !(is_format && !checksummed && is_amended(header.log_pos, bytes)) {
+                verified?;
+            }
         }
         let event = read_body(header, covered.get(HEADER_BYTES..).unwrap_or_default())?;
         if let Body::FormatDescription(_) = event.body {
@@ -243,6 +243,30 @@ fn verify(bytes: &[u8], covered: &[u8], code: u8) -> Result<(), EventError> {
             found,
         })
     }
+}
+
+/// Whether a format description that says that there are no checksums may have been changed by the server that sent it.
+///
+/// MySQL writes a true checksum into every format description, also into one of a file without checksums. Of such a
+/// file, a dump that skips something at the start clears the time of creation, and `log_pos` where it was asked for by
+/// offset, and does not compute the checksum again (`Binlog_sender::send_format_description_event`). One that fits as
+/// soon as the algorithm is CRC32 is none of these: the algorithm is damaged, and would switch off all further checks.
+fn is_amended(log_pos: u32, bytes: &[u8]) -> bool {
+    const CREATED: Range<usize> = HEADER_BYTES + 52..HEADER_BYTES + 56;
+    let created = bytes.get(CREATED).is_some_and(|time| time != [0; 4]);
+    if log_pos != 0 && created {
+        return false;
+    }
+    let Some((covered, crc)) = bytes.split_last_chunk::<4>() else {
+        return false;
+    };
+    let Some((_, before)) = covered.split_last() else {
+        return false;
+    };
+    let mut with_crc32 = crc32fast::Hasher::new();
+    with_crc32.update(before);
+    with_crc32.update(&[1]);
+    with_crc32.finalize() != u32::from_le_bytes(*crc)
 }
 
 fn read_algorithm(covered: &[u8]) -> Result<bool, EventError> {
@@ -664,6 +688,33 @@ mod tests {
             unknown,
             Err(EventError::UnknownChecksum { algorithm: 9 })
         ));
+    }
+
+    #[test]
+    fn format_descriptions_without_checksums_may_be_amended_but_not_damaged() {
+        let set = |bytes: &[u8], at: usize, value: u8| {
+            let mut bytes = bytes.to_vec();
+            bytes[at] = value;
+            let end = bytes.len() - 4;
+            let crc = crc32fast::hash(&bytes[..end]);
+            bytes[end..].copy_from_slice(&crc.to_le_bytes());
+            bytes
+        };
+        let (pos, created) = (13, HEADER_BYTES + 52);
+        let at_pos = |algorithm| set(&set(&format(algorithm), pos, 126), created, 7);
+        let changed = |bytes: &[u8], at: usize, value: u8| {
+            let mut bytes = bytes.to_vec();
+            bytes[at] = value;
+            Decoder::new().read(&bytes).is_ok()
+        };
+        let (none, crc32) = (at_pos(0), at_pos(1));
+        let algorithm = none.len() - 5;
+        assert!(changed(&none, created, 0) && changed(&none, pos, 0));
+        assert!(!changed(&none, created, 8) && !changed(&none, pos, 8));
+        assert!(!changed(&crc32, created, 0) && !changed(&crc32, pos, 0));
+        for bytes in [&crc32, &set(&crc32, created, 0), &set(&crc32, pos, 0)] {
+            assert!(!changed(bytes, algorithm, 0));
+        }
     }
 
     #[test]

@@ -259,17 +259,26 @@ fn check_damage(mysql: &Mysql, log: &Log, (name, damaged, last, words): &Case, o
 
 #[test]
 fn a_live_switch_of_checksums_is_followed() {
-    let mysql = Mysql::start(&["--binlog-checksum=NONE"]);
-    mysql.sql("CREATE DATABASE d; CREATE TABLE d.t (id INT PRIMARY KEY)");
-    let config = ConfigDir::new();
-    let file = ToFile::add(&config, "switch", mysql.port(), "d");
-    let _remora = Remora::start(&config);
-    for (id, checksum) in [(1, "CRC32"), (2, "NONE"), (3, "CRC32"), (4, "NONE")] {
-        mysql.sql(&format!(
-            "INSERT INTO d.t VALUES ({id}); SET GLOBAL binlog_checksum = {checksum}"
-        ));
-        file.ids(id);
+    let files: &[&str] = &["--gtid-mode=OFF", "--enforce-gtid-consistency=OFF"];
+    for options in [&[], files] {
+        let mysql = Mysql::start(&[&["--binlog-checksum=NONE"], options].concat());
+        mysql.sql("CREATE DATABASE d; CREATE TABLE d.t (id INT PRIMARY KEY)");
+        let config = ConfigDir::new();
+        let file = ToFile::add(&config, "switch", mysql.port(), "d");
+        let mut remora = Remora::start(&config);
+        for (id, checksum) in [(1, "CRC32"), (2, "NONE"), (3, "CRC32"), (4, "NONE")] {
+            mysql.sql(&format!(
+                "INSERT INTO d.t VALUES ({id}); SET GLOBAL binlog_checksum = {checksum}"
+            ));
+            file.ids(id);
+        }
+        mysql.sql("INSERT INTO d.t VALUES (5)");
+        file.ids(5);
+        remora.terminate();
+        remora.wait_exit(DEADLINE);
+        // Into the middle of a file without checksums, whose first event the server then changes.
+        let _remora = Remora::start(&config);
+        mysql.sql("INSERT INTO d.t VALUES (6)");
+        assert_eq!(file.ids(6), [1, 2, 3, 4, 5, 6]);
     }
-    mysql.sql("INSERT INTO d.t VALUES (5)");
-    assert_eq!(file.ids(5), [1, 2, 3, 4, 5]);
 }
