@@ -32,11 +32,11 @@ need_java() {
     [ "${version:-0}" -ge 17 ] || die "needs $1 17 or later, found ${version:-none}: apt-get install $2"
 }
 
-# quietly LOG COMMAND...: shows what the command printed only where it fails.
+# quietly LOG COMMAND...: shows what the command printed only where it fails. A fetch that hangs fails too, at last.
 quietly() {
     local log=$1
     shift
-    "$@" >"$log" 2>&1 </dev/null || {
+    timeout --kill-after=10 1200 "$@" >"$log" 2>&1 </dev/null || {
         tail -n 30 "$log" >&2
         die "failed: $1 (above: the end of its output)"
     }

@@ -387,6 +387,7 @@ fn a_purged_position_is_named_and_nothing_is_skipped() {
     run.fence();
     remora.terminate();
     remora.wait_exit(DEADLINE);
+    mysql.end_readers();
     mysql.sql(&format!(
         "INSERT INTO {}.plain VALUES (1, 1, 'lost'); FLUSH BINARY LOGS; PURGE BINARY LOGS BEFORE NOW() + INTERVAL 1 DAY",
         run.database

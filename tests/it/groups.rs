@@ -358,6 +358,7 @@ fn f35_groups_without_captured_rows_move_the_position() {
     println!("5000 transactions, {writes} writes of the position, at most {limit:.0} allowed");
     assert!(writes <= limit);
     remora.kill9();
+    mysql.end_readers();
     let last = mysql.sql("SHOW BINARY LOGS");
     let last = last.lines().last().unwrap().split('\t').next().unwrap();
     mysql.sql(&format!("PURGE BINARY LOGS TO '{last}'"));

@@ -94,7 +94,7 @@ fn a_server_ends_with_the_process_that_holds_its_leash() {
     // Stands for a test: it holds the pipe and is killed.
     let mut holder = Command::new("bash")
         .arg("-c")
-        .arg("exec 4> >(exec \"$0\" \"$1\" bash -c 'tail -F \"$0/nothing\" 2>/dev/null & echo $! >\"$0/pid\"' \"$1\"); exec cat")
+        .arg("exec 4> >(exec \"$0\" \"$1\" bash -c 'tail -F \"$0/nothing\" >/dev/null 2>&1 & echo $! >\"$0/pid\"' \"$1\"); exec cat")
         .arg(root().join("dev/leash"))
         .arg(&dir)
         .stdin(Stdio::piped())

@@ -2,11 +2,11 @@
 
 use std::io::{Seek, Write};
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Output};
 use std::sync::OnceLock;
 
 use super::leash::{Leash, run};
-use super::{free_port, script, tail};
+use super::{DEADLINE, free_port, script, tail, wait_for};
 
 /// A running server: account root without a password, GTIDs and full row metadata on.
 #[derive(Debug)]
@@ -75,15 +75,7 @@ impl Mysql {
 
     /// Runs statements in one session as root; gives their rows: columns parted by tabs, no names.
     pub(crate) fn sql(&self, statements: &str) -> String {
-        // A file, since a pipe that nobody reads would block a client that has much to say.
-        let mut input = tempfile::tempfile().unwrap();
-        input.write_all(statements.as_bytes()).unwrap();
-        input.rewind().unwrap();
-        let output = Command::new(self.leash.dir().join("mysql"))
-            .args(["--batch", "--raw", "--skip-column-names", "--comments"])
-            .stdin(input)
-            .output()
-            .unwrap();
+        let output = self.client(statements);
         assert!(
             output.status.success(),
             "mysql: {}\nthe server says:\n{}",
@@ -91,6 +83,33 @@ impl Mysql {
             self.log()
         );
         String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    fn client(&self, statements: &str) -> Output {
+        // A file, since a pipe that nobody reads would block a client that has much to say.
+        let mut input = tempfile::tempfile().unwrap();
+        input.write_all(statements.as_bytes()).unwrap();
+        input.rewind().unwrap();
+        Command::new(self.leash.dir().join("mysql"))
+            .args(["--batch", "--raw", "--skip-column-names", "--comments"])
+            .stdin(input)
+            .output()
+            .unwrap()
+    }
+
+    /// Ends the sessions that read the binlog. The server notices that a reader is gone only when it sends to it, and
+    /// until then purges no binlog that the reader is in.
+    pub(crate) fn end_readers(&self) {
+        wait_for("the readers of the binlog to end", DEADLINE, || {
+            let readers = self.sql(
+                "SELECT id FROM performance_schema.processlist WHERE command LIKE 'Binlog Dump%'",
+            );
+            for id in readers.lines() {
+                // One that ends by itself meanwhile is no error.
+                self.client(&format!("KILL {id}"));
+            }
+            readers.is_empty().then_some(())
+        });
     }
 
     /// Kills the server as a power cut would.
