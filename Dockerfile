@@ -4,12 +4,13 @@ FROM rust:1.95-bookworm AS build
 
 # For librdkafka and OpenSSL, which are compiled from source and linked statically.
 RUN apt-get update \
-    && apt-get install --yes --no-install-recommends cmake perl ca-certificates \
+    && apt-get install --yes --no-install-recommends cmake make perl ca-certificates \
     && rm -rf /var/lib/apt/lists/*
 
 WORKDIR /build
 # Without rust-toolchain.toml: the base image is that version, and needs no formatter.
 COPY Cargo.toml Cargo.lock ./
+COPY .cargo .cargo
 COPY src src
 # The caches keep what is compiled between two builds on one machine; the program leaves them with the copy.
 RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,target=/build/target \

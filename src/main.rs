@@ -14,6 +14,11 @@ use remora::sink::lines::LinesSink;
 use remora::sink::{Deliveries, Sink, SinkError};
 use tracing_subscriber::EnvFilter;
 
+/// librdkafka's allocations too: a record is made of several of them on the sink's thread and given back on the thread of
+/// the delivery reports, which costs the C library's allocator more than twice the time (docs/benchmarks.md).
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// A database stopped by itself, or a check found something.
 const FAILED: u8 = 1;
 /// The arguments or the configuration are wrong.
