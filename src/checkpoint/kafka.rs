@@ -113,7 +113,10 @@ impl KafkaStore {
     fn writer(&self) -> Result<Writer, ClientError> {
         let mut config = self.base.clone();
         config
-            .set("enable.idempotence", "true")
+            // One record at a time, and the same one twice is the same position: what an idempotent producer would
+            // add is the half second until it has its id.
+            .set("enable.idempotence", "false")
+            .set("max.in.flight.requests.per.connection", "1")
             .set("acks", "all")
             .set("message.timeout.ms", SAVE_TIMEOUT.as_millis().to_string())
             .set("linger.ms", "0")

@@ -20,6 +20,7 @@ use crate::error::{Classify, Fault};
 use crate::metrics::{Meters, Phase, Trouble};
 use crate::pipeline::error::{Cause, Error};
 use crate::pipeline::preflight::{self, Server, coverage};
+use crate::pipeline::run::delivering::Outlet;
 use crate::pipeline::run::describing::Describer;
 use crate::pipeline::run::state_thread::{Control, Message, StateThread};
 use crate::pipeline::run::storing::{Stored, Storing};
@@ -48,6 +49,7 @@ pub type Stop = watch::Receiver<Option<tokio::time::Instant>>;
 /// # Errors
 /// Why; what was delivered until then is stored.
 pub async fn run(database: &Database, meters: &Arc<Meters>, mut stop: Stop) -> Result<(), Error> {
+    let outlet = Outlet::open(database)?;
     let (storing, stored) = Storing::open(database).await?;
     let mut conn = preflight::connect(&database.mysql).await?;
     let (position, uuid) = match &stored {
@@ -83,8 +85,12 @@ pub async fn run(database: &Database, meters: &Arc<Meters>, mut stop: Stop) -> R
         .await?;
     meters.set_position(begin.position.end.to_string());
 
-    let (thread, controls) =
-        StateThread::start(database, meters, state(database, begin), (storing, hands))?;
+    let (thread, controls) = StateThread::start(
+        database,
+        meters,
+        state(database, begin),
+        (outlet, storing, hands),
+    )?;
     let mut reader = Reader {
         database,
         meters,

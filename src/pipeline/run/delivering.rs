@@ -14,13 +14,34 @@ use crate::sink::null::NullSink;
 use crate::sink::{Deliveries, Delivery, Sink, SinkError};
 
 /// Makes a sink that blocks return, from any thread.
-pub type StopSink = Arc<dyn Fn() + Send + Sync>;
+type StopSink = Arc<dyn Fn() + Send + Sync>;
 
-/// Opens the sink that the configuration names; its words go to `messages`.
-///
-/// # Errors
-/// What the sink says.
-pub fn open_sink(
+/// An open sink, and the channel by which it and all others speak to the state.
+pub struct Outlet {
+    pub(super) sink: Box<dyn Sink>,
+    pub(super) stop: StopSink,
+    pub(super) messages: mpsc::Sender<Message>,
+    pub(super) inbox: mpsc::Receiver<Message>,
+}
+
+impl Outlet {
+    /// Opens the sink that the configuration names. One that connects does so meanwhile, so this comes first.
+    ///
+    /// # Errors
+    /// What the sink says.
+    pub fn open(database: &Database) -> Result<Outlet, Error> {
+        let (messages, inbox) = mpsc::channel();
+        let (sink, stop) = open_sink(database, &messages)?;
+        Ok(Outlet {
+            sink,
+            stop,
+            messages,
+            inbox,
+        })
+    }
+}
+
+fn open_sink(
     database: &Database,
     messages: &mpsc::Sender<Message>,
 ) -> Result<(Box<dyn Sink>, StopSink), Error> {

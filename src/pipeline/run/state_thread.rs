@@ -17,7 +17,7 @@ use crate::ledger::Ledger;
 use crate::metrics::Meters;
 use crate::pipeline::error::{Cause, Error};
 use crate::pipeline::holding::folder::Folder;
-use crate::pipeline::run::delivering::{deliver, open_sink};
+use crate::pipeline::run::delivering::{Outlet, deliver};
 use crate::pipeline::run::describing::Describer;
 use crate::pipeline::run::storing::{Claimed, Job};
 use crate::pipeline::run::{CHUNKS, DRAIN_AFTER_FAILURE};
@@ -87,14 +87,19 @@ impl StateThread {
     /// Starts the threads.
     ///
     /// # Errors
-    /// The sink cannot be made, or the system refuses a thread.
+    /// The system refuses a thread.
     pub fn start(
         database: &Database,
         meters: &Arc<Meters>,
         state: State,
-        (store, describer): (Claimed, Describer),
+        (outlet, store, describer): (Outlet, Claimed, Describer),
     ) -> Result<(StateThread, tokio_mpsc::UnboundedReceiver<Control>), Error> {
-        let (messages, inbox) = mpsc::channel();
+        let Outlet {
+            sink,
+            stop: stop_sink,
+            messages,
+            inbox,
+        } = outlet;
         let (jobs, job_inbox) = mpsc::channel();
         let (control_sender, controls) = tokio_mpsc::unbounded_channel();
         let (chunk_sender, chunks) = tokio_mpsc::unbounded_channel();
@@ -102,7 +107,6 @@ impl StateThread {
             // The receiver is in our hands.
             let _ = chunk_sender.send(Chunk::default());
         }
-        let (sink, stop_sink) = open_sink(database, &messages)?;
         let (full_sender, full) = mpsc::sync_channel(BATCHES);
         let (empty_sender, empty) = mpsc::channel();
         let saved = messages.clone();
