@@ -406,6 +406,7 @@ fn stream(data: &[u8]) {
     let begin = Begin {
         position,
         definitions: Definitions::new(false),
+        learning: false,
     };
     let mut state = State::new(begin, rules, style, bounds);
     let chunk = chunk_of(data);

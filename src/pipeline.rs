@@ -30,6 +30,7 @@ use crate::pipeline::resume::{Reading, Resume};
 use crate::position::Position;
 use crate::schema::catalog::{Catalog, Rules};
 use crate::schema::definitions::Definitions;
+use crate::schema::lesson::{Changed, Lesson};
 use crate::sink::batch::{Batch, BatchSeq};
 use crate::source::binlog::{Decoder, EventError, read_inner};
 use crate::source::chunk::Chunk;
@@ -56,6 +57,8 @@ pub enum Input<'a> {
     Acked(BatchSeq),
     /// Time to store the position, if it moved.
     Tick,
+    /// What [`Begin::learning`] announced.
+    Learned(Box<Lesson>),
 }
 
 /// Where a state's results go. Implementations may block: that is the back-pressure.
@@ -159,6 +162,8 @@ pub struct Begin {
     pub position: Position,
     /// What is known of the tables there.
     pub definitions: Definitions,
+    /// What is not known is being read, and will come by [`Input::Learned`].
+    pub learning: bool,
 }
 
 /// One database between its source and its sink.
@@ -186,6 +191,8 @@ pub struct State {
     redefined: bool,
     // As they were before the open group, where it has changed them.
     before_group: Option<Definitions>,
+    // What statements have changed while definitions are being read.
+    changed: Option<Changed>,
     counts: Counts,
     ledger: Ledger,
 }
@@ -196,6 +203,7 @@ impl State {
         let Begin {
             position,
             definitions,
+            learning,
         } = begin;
         let (from, resume) = Resume::from(&position);
         let gtids = position.gtids.clone();
@@ -220,6 +228,7 @@ impl State {
             unstored: None,
             redefined: false,
             before_group: None,
+            changed: learning.then(Changed::default),
             counts: Counts::default(),
             ledger: Ledger::default(),
         }
@@ -302,6 +311,12 @@ impl State {
                     self.moved = false;
                     let definitions = self.unstored.take();
                     outbox.store(&self.delivered, definitions.as_ref())?;
+                }
+            }
+            Input::Learned(lesson) => {
+                if let Some(changed) = self.changed.take() {
+                    lesson.teach(&mut self.catalog.definitions, &changed, &self.read);
+                    self.redefined = true;
                 }
             }
         }

@@ -171,6 +171,7 @@ fn state(replay: &Replay) -> State {
     let begin = Begin {
         position,
         definitions: Definitions::new(false),
+        learning: false,
     };
     State::new(begin, rules, style, bounds)
 }

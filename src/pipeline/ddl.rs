@@ -118,6 +118,9 @@ impl State {
         let in_group = self.transaction.open().is_some();
         let before = in_group.then(|| self.catalog.definitions.clone());
         let touched = self.catalog.definitions.apply(&statement, &session);
+        if let Some(changed) = &mut self.changed {
+            changed.note(&statement, &touched);
+        }
         if !touched.is_empty() {
             self.redefined = true;
             self.before_group = self.before_group.take().or(before);

@@ -77,9 +77,10 @@ pub async fn run(database: &Database, meters: &Arc<Meters>, mut stop: Stop) -> R
     let mut begin = Begin {
         position,
         definitions,
+        learning: false,
     };
-    let hands = Describer::new(database, &server, &stop);
-    describing::prepare(&hands, &mut begin).await?;
+    let mut hands = Describer::new(database, &server, &stop);
+    hands.prepare(&mut begin).await?;
     let storing = storing
         .claim(checkpoint.as_ref(), &begin, &server.uuid)
         .await?;

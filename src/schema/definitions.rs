@@ -121,6 +121,11 @@ impl Definitions {
         self.tables.insert(name, Known::Untold(Arc::from(reason)));
     }
 
+    /// Says that a table exists, or may, and has changed since it was read.
+    pub fn forget(&mut self, name: Name) {
+        self.tables.insert(name, lost(CHANGED));
+    }
+
     /// Learns the default collation of a database.
     pub fn learn_database(&mut self, database: String, collation: Collation) {
         self.databases.insert(database, collation);
@@ -360,6 +365,7 @@ fn lost(reason: &str) -> Known {
 
 const UNREAD: &str = "a statement that may change it is not understood";
 const UNSEEN: &str = "CREATE TABLE IF NOT EXISTS says nothing of a table that is there";
+const CHANGED: &str = "it has changed while it was read";
 const SELECTED: &str = "CREATE TABLE … SELECT names not all of its columns";
 const LIKENED: &str = "it was made like a table that is not known";
 

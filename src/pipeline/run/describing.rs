@@ -3,10 +3,12 @@
 //! Takes names, gives definitions with the place where the server was just after. Reads only. It speaks
 //! over connections of its own, so that it never waits for the dump, which may be waiting for it.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Row};
+use tokio::task::JoinSet;
 
 use crate::config::{Capture, Database};
 use crate::pipeline::error::{Cause, Error};
@@ -17,6 +19,7 @@ use crate::pipeline::{Begin, Described};
 use crate::position::Position;
 use crate::schema::catalog::is_captured;
 use crate::schema::definitions::{Definitions, Session};
+use crate::schema::lesson::{Changed, Lesson};
 use crate::source::chunk::Chunk;
 use crate::source::wire::Wire;
 use crate::sql::collation::Collation;
@@ -32,6 +35,8 @@ pub struct Describer {
     stop: Stop,
     server: Server,
     conn: Option<Conn>,
+    // All tables that are not known, as they are being read; dropping it gives that up.
+    reading: JoinSet<Option<Lesson>>,
 }
 
 impl Describer {
@@ -43,7 +48,59 @@ impl Describer {
             stop: stop.clone(),
             server: server.clone(),
             conn: None,
+            reading: JoinSet::new(),
         }
+    }
+
+    /// Has the tables read that are not known: before the first dump of this run where row metadata is MINIMAL, since
+    /// no row could be read without, and beside it where an event describes its table itself and a definition only
+    /// adds to that.
+    ///
+    /// # Errors
+    /// What the server says.
+    pub async fn prepare(&mut self, begin: &mut Begin) -> Result<(), Error> {
+        if begin
+            .definitions
+            .is_complete(&scope(&self.database.capture))
+        {
+            return Ok(());
+        }
+        let known = begin.definitions.tables().map(|(name, _)| name.clone());
+        let known: BTreeSet<Name> = known.collect();
+        if self.server.full_metadata {
+            begin.learning = true;
+            let reader = Describer::new(&self.database, &self.server, &self.stop);
+            self.reading.spawn(async move {
+                let lesson = read_all(&reader, &known).await;
+                lesson.map_err(|error| reader.warn(&error)).ok()
+            });
+            return Ok(());
+        }
+        let lesson = match read_all(self, &known).await {
+            // Tables are asked for one by one then, where one is needed.
+            Err(error) if matches!(&*error.cause, Cause::Sql(mysql_async::Error::Server(_))) => {
+                self.warn(&error);
+                Lesson::default()
+            }
+            lesson => lesson?,
+        };
+        let nothing = Changed::default();
+        lesson.teach(&mut begin.definitions, &nothing, &begin.position);
+        Ok(())
+    }
+
+    /// What was read of all tables, once; nothing of them where that has failed.
+    pub fn learned(&mut self) -> Option<Lesson> {
+        let done = self.reading.try_join_next()?;
+        Some(done.ok().flatten().unwrap_or_default())
+    }
+
+    fn warn(&self, error: &Error) {
+        tracing::warn!(
+            database = self.database.name,
+            %error,
+            "definitions of tables cannot be read"
+        );
     }
 
     /// A table's definition as it is now.
@@ -139,58 +196,22 @@ async fn within<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Er
     done.map_err(|_| timed_out())?
 }
 
-/// What must be known of the tables before the first dump of this run.
-///
-/// # Errors
-/// What the server says.
-pub async fn prepare(describer: &Describer, begin: &mut Begin) -> Result<(), Error> {
-    let database = &describer.database;
-    let scope = scope(&database.capture);
-    if begin.definitions.is_complete(&scope) {
-        return Ok(());
-    }
-    match learn_all(describer, begin).await {
-        Ok(holds) => {
-            if holds {
-                begin.definitions.complete(&scope);
-            }
-            Ok(())
-        }
-        Err(error) => {
-            // Tables are asked for one by one then, where one is needed.
-            let reason = untold(error)?;
-            tracing::warn!(
-                database = database.name,
-                reason,
-                "definitions of tables cannot be read"
-            );
-            Ok(())
-        }
-    }
-}
-
 /// Reads every captured table that is not known, and where row metadata is MINIMAL every other one too: a
-/// captured table may be made like it, or get its name by a RENAME. Gives whether these are all, and hold
-/// at the position.
-async fn learn_all(describer: &Describer, begin: &mut Begin) -> Result<bool, Error> {
+/// captured table may be made like it, or get its name by a RENAME.
+async fn read_all(describer: &Describer, known: &BTreeSet<Name>) -> Result<Lesson, Error> {
     let (database, server) = (&describer.database, &describer.server);
+    let capture = &database.capture;
     let mut conn = connect(database).await?;
     let session = server_session(&mut conn).await?;
     let names = Definitions::new(server.lower_case_names);
     let before = preflight::position(&mut conn, server.gtids).await?;
     let mut read = Vec::new();
     for name in tables(&mut conn).await? {
-        let capture = &database.capture;
-        let captured = is_captured(
-            &capture.include,
-            &capture.exclude,
-            &name.database,
-            &name.table,
-        );
-        if !captured && server.full_metadata {
-            continue;
-        }
-        if begin.definitions.get(&name).is_none() {
+        let captured = || {
+            let (database, table) = (&name.database, &name.table);
+            is_captured(&capture.include, &capture.exclude, database, table)
+        };
+        if !known.contains(&name) && (!server.full_metadata || captured()) {
             let definition = describe(&mut conn, &names, &session, &name).await?;
             read.push((name, definition));
         }
@@ -198,23 +219,20 @@ async fn learn_all(describer: &Describer, begin: &mut Begin) -> Result<bool, Err
     let databases: Vec<(String, String)> = conn
         .query("SELECT SCHEMA_NAME, DEFAULT_COLLATION_NAME FROM information_schema.SCHEMATA")
         .await?;
-    let all = sees_all(&mut conn).await?;
+    let whole = sees_all(&mut conn).await?;
     let until = preflight::position(&mut conn, server.gtids).await?;
-    // What a statement touched in the meantime is asked for again, where it is needed.
     let touched = describer.look_ahead(&before, &until).await?;
-    read.retain(|(name, _)| touched.as_ref().is_some_and(|t| !t.contains(name)));
-    let definitions = &mut begin.definitions;
-    let holds = until.is_reached(&begin.position);
-    for (name, definition) in read {
-        let until = (!holds).then(|| until.clone());
-        definitions.learn(name, definition, until);
-    }
-    for (name, collation) in databases {
-        if let Some(collation) = Collation::new(&collation) {
-            definitions.learn_database(name, collation);
-        }
-    }
-    Ok(holds && all)
+    let certain = |(name, _): &(Name, _)| touched.as_ref().is_some_and(|t| !t.contains(name));
+    let (tables, uncertain): (Vec<_>, Vec<_>) = read.into_iter().partition(certain);
+    let collation = |(name, collation): (String, String)| Some((name, Collation::new(&collation)?));
+    Ok(Lesson {
+        scope: scope(capture),
+        tables,
+        uncertain: uncertain.into_iter().map(|(name, _)| name).collect(),
+        databases: databases.into_iter().filter_map(collation).collect(),
+        until,
+        whole,
+    })
 }
 
 /// Whether a table that is not in the list is not there: the server leaves out those on which the account

@@ -358,6 +358,10 @@ impl Worker {
                 tick = now + self.interval;
                 self.tick()?;
             }
+            if let Some(lesson) = self.outbox.describer.learned() {
+                self.state
+                    .handle(Input::Learned(Box::new(lesson)), &mut self.outbox)?;
+            }
             let wait = tick.saturating_duration_since(Instant::now());
             let wait = finish.map_or(wait, |_| Duration::from_millis(5));
             match self.inbox.recv_timeout(wait) {
