@@ -50,15 +50,19 @@ impl ToFile {
         (port, schema): (u16, &str),
         [keys, mysql, tables]: [&str; 3],
     ) -> ToFile {
+        // Readers of one server that go by the same prefix push each other out.
+        let folder = config.path().file_name().unwrap().to_string_lossy();
+        let prefix = format!("{name}_{}", folder.trim_start_matches('.'));
         let out = config.path().join(format!("{name}.jsonl"));
         let position = config.path().join(format!("{name}.position"));
         config.database(
             name,
             &format!(
-                "{keys}\nstart = \"earliest\"\n[mysql]\nhost = \"127.0.0.1\"\nport = {port}\nuser = \"root\"\n\
+                "{keys}\ntopic_prefix = \"{}\"\nstart = \"earliest\"\n[mysql]\nhost = \"127.0.0.1\"\nport = {port}\nuser = \"root\"\n\
                  {mysql}\n[mysql.tls]\nmode = \"disabled\"\n[capture]\ninclude = ['{schema}\\..*']\n[headers]\nid = true\ncontext = false\n\
                  [sink]\ntype = \"file\"\npath = \"{}\"\n[checkpoint]\npath = \"{}\"\n\
                  [spool]\npath = \"{}\"\n{tables}\n",
+                prefix,
                 out.display(),
                 position.display(),
                 config.path().join("spool").display(),

@@ -131,6 +131,7 @@ fn state(log: &Log, position: Option<Position>, gtids: bool) -> State {
     let begin = Begin {
         position: position.unwrap_or(start),
         definitions: Definitions::default(),
+        learning: false,
     };
     State::new(begin, rules, style, bounds)
 }

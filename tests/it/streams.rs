@@ -189,6 +189,7 @@ pub(crate) fn state_with(memory_bytes_max: usize) -> State {
     let begin = Begin {
         position,
         definitions: Definitions::default(),
+        learning: false,
     };
     State::new(begin, rules, style, bounds)
 }
