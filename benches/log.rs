@@ -82,6 +82,7 @@ pub(crate) fn state(prefix: &str, include: Vec<Regex>) -> State {
     let begin = Begin {
         position: Position::new(Some(GtidSet::default()), end),
         definitions: Definitions::default(),
+        learning: false,
     };
     State::new(begin, rules, style, bounds)
 }

@@ -24,6 +24,7 @@ use remora::position::Position;
 use remora::schema::definitions::Definitions;
 use remora::sink::batch::{Batch, BatchSeq};
 use remora::sink::kafka::producer_config;
+use remora::sink::partition::partition_of;
 use remora::source::chunk::Chunk;
 use remora::source::file::BinlogFiles;
 use remora::source::wire::{DumpFrom, DumpRequest, Wire};
@@ -59,6 +60,9 @@ pub(crate) struct Bare {
     /// Records to send
     #[arg(long)]
     records: u64,
+    /// Producers, each with a partition of its own
+    #[arg(long, default_value_t = 1)]
+    producers: i32,
     /// Seconds until this is given up
     #[arg(long, default_value_t = 3600)]
     limit: u64,
@@ -75,6 +79,8 @@ pub(crate) struct Send {
     topic: String,
     #[arg(long)]
     records: u64,
+    #[arg(long)]
+    producers: i32,
     files: Vec<PathBuf>,
 }
 
@@ -90,7 +96,7 @@ pub(crate) struct Read {
 pub(crate) fn run(args: &Bare) -> Result<(), Failure> {
     let database = database(&args.config)?;
     let brokers = &kafka(&database)?.brokers;
-    topic::create(brokers, &args.topic)?;
+    topic::create(brokers, &args.topic, args.producers)?;
     let binlog_bytes = total_bytes(&args.files)?;
     let first = args.files.first().and_then(|path| path.file_name());
     let first = first.ok_or("no binlog file is named")?.to_string_lossy();
@@ -101,6 +107,8 @@ pub(crate) fn run(args: &Bare) -> Result<(), Failure> {
         .arg(&args.topic)
         .arg("--records")
         .arg(args.records.to_string())
+        .arg("--producers")
+        .arg(args.producers.to_string())
         .args(&args.files)
         .stdout(Stdio::piped())
         .spawn()?;
@@ -114,14 +122,17 @@ pub(crate) fn run(args: &Bare) -> Result<(), Failure> {
     let mut read = child("read", config).arg(&*first).spawn()?;
 
     let watch = Watch {
-        name: "bare".to_owned(),
-        measure: "drain",
+        name: match args.producers {
+            1 => "bare".to_owned(),
+            many => format!("bare, {many} producers"),
+        },
+        measure: "drain".to_owned(),
         records: args.records,
         pids: vec![send.id(), read.id()],
         from_start: false,
         limit: args.limit,
     };
-    let ends = Ends::new(brokers, &args.topic)?;
+    let ends = Ends::of_partitions(brokers, &args.topic, args.producers)?;
     tell(&mut send, 0)?;
     let mut line = watch.run(|| {
         let sent = ends.end();
@@ -270,12 +281,15 @@ pub(crate) fn send(args: &Send) -> Result<(), Failure> {
         .map(|(name, value)| name.len() + value.len() + HEADER_BYTES);
     let beside = RECORD_BYTES + header_bytes.sum::<usize>();
     let record = bytes / count.max(1);
-    let queue = kafka.in_flight_bytes_max / (record + beside) * record;
+    let many = usize::try_from(args.producers)?.max(1);
+    let queue = kafka.in_flight_bytes_max / many / (record + beside) * record;
     config.set(
         "queue.buffering.max.kbytes",
         (queue / 1024).max(1).to_string(),
     );
-    let producer: ThreadedProducer<Delivered> = config.create_with_context(Delivered)?;
+    let producers: Vec<ThreadedProducer<Delivered>> = (0..many)
+        .map(|_| config.create_with_context(Delivered))
+        .collect::<Result<_, _>>()?;
     let headers = headers
         .iter()
         .fold(OwnedHeaders::new(), |headers, (key, value)| {
@@ -301,15 +315,22 @@ pub(crate) fn send(args: &Send) -> Result<(), Failure> {
     for batch in batches.iter().cycle() {
         for record in &batch.records {
             if left == 0 {
-                producer.flush(FLUSH_TIMEOUT)?;
+                for producer in &producers {
+                    producer.flush(FLUSH_TIMEOUT)?;
+                }
                 return watcher.join().map_err(|_| "the watcher panicked".into());
             }
+            let key = record.key.map(|span| batch.bytes_of(span));
+            let partition = partition_of(key.unwrap_or_default(), args.producers);
+            let producer = producers
+                .get(usize::try_from(partition)?)
+                .ok_or("a partition without a producer")?;
             let mut message = BaseRecord::to(&args.topic)
-                .partition(0)
+                .partition(partition)
                 .headers(headers.clone());
-            message.key = record.key.map(|span| batch.bytes_of(span));
+            message.key = key;
             message.payload = record.value.map(|span| batch.bytes_of(span));
-            enqueue(&producer, message)?;
+            enqueue(producer, message)?;
             left -= 1;
         }
     }

@@ -23,6 +23,9 @@ pub(crate) struct Drain {
     /// Name of the tool
     #[arg(long)]
     name: String,
+    /// The measure that the figures belong to
+    #[arg(long, default_value = "drain")]
+    measure: String,
     /// Its process
     #[arg(long)]
     pid: u32,
@@ -51,7 +54,7 @@ pub(crate) struct Null {
 pub(crate) fn run(args: &Drain) -> Result<(), Failure> {
     let watch = Watch {
         name: args.name.clone(),
-        measure: "drain",
+        measure: args.measure.clone(),
         records: args.records,
         pids: vec![args.pid],
         from_start: true,
@@ -66,7 +69,7 @@ pub(crate) fn run(args: &Drain) -> Result<(), Failure> {
 pub(crate) fn run_null(args: &Null) -> Result<(), Failure> {
     let watch = Watch {
         name: "remora".to_owned(),
-        measure: "null",
+        measure: "null".to_owned(),
         records: args.records,
         pids: vec![args.pid],
         from_start: true,

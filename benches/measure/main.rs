@@ -81,7 +81,7 @@ fn main() -> ExitCode {
         Some(Command::Read(args)) => bare::read(&args),
         Some(Command::Latency(args)) => latency::run(&args),
         Some(Command::Start(args)) => start::run(args),
-        Some(Command::Create(args)) => topic::create(&args.brokers, &args.topic),
+        Some(Command::Create(args)) => topic::create(&args.brokers, &args.topic, 1),
         Some(Command::Forget(args)) => topic::forget(&args.brokers, &args.topic),
     };
     match result {

@@ -35,7 +35,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
-    topic::create(&args.brokers, &args.topic)?;
+    topic::create(&args.brokers, &args.topic, 1)?;
     let follower = Follower::new(&args.brokers, &args.topic)?;
     fs::create_dir_all(&args.dir)?;
     let output = File::create(args.dir.join("start.log"))?;

@@ -41,10 +41,10 @@ fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
         .build()?)
 }
 
-/// Makes a topic of one partition; one that is there already is left alone.
-pub(crate) fn create(brokers: &str, topic: &str) -> Result<(), Failure> {
+/// Makes a topic; one that is there already is left alone.
+pub(crate) fn create(brokers: &str, topic: &str, partitions: i32) -> Result<(), Failure> {
     let admin: AdminClient<DefaultClientContext> = config(brokers).create()?;
-    let new = NewTopic::new(topic, 1, TopicReplication::Fixed(1));
+    let new = NewTopic::new(topic, partitions, TopicReplication::Fixed(1));
     let results = runtime()?.block_on(admin.create_topics([&new], &AdminOptions::new()))?;
     for result in results {
         match result {
@@ -52,7 +52,7 @@ pub(crate) fn create(brokers: &str, topic: &str) -> Result<(), Failure> {
             Err((name, code)) => return Err(format!("cannot make topic {name}: {code}").into()),
         }
     }
-    let ends = Ends::new(brokers, topic)?;
+    let ends = Ends::of_partitions(brokers, topic, partitions)?;
     wait("the topic to have a leader", || ends.known())
 }
 
@@ -77,24 +77,40 @@ fn wait(what: &str, mut condition: impl FnMut() -> bool) -> Result<(), Failure> 
     Ok(())
 }
 
-/// Where partition 0 of a topic ends.
+/// Where the first partitions of a topic end.
 pub(crate) struct Ends {
     consumer: BaseConsumer,
     topic: String,
+    partitions: i32,
 }
 
 impl Ends {
+    /// Of partition 0.
     pub(crate) fn new(brokers: &str, topic: &str) -> Result<Ends, Failure> {
+        Ends::of_partitions(brokers, topic, 1)
+    }
+
+    pub(crate) fn of_partitions(
+        brokers: &str,
+        topic: &str,
+        partitions: i32,
+    ) -> Result<Ends, Failure> {
         Ok(Ends {
             consumer: config(brokers).create()?,
             topic: topic.to_owned(),
+            partitions,
         })
     }
 
     /// Records so far; 0 while there is no topic.
     pub(crate) fn end(&self) -> u64 {
-        let marks = self.consumer.fetch_watermarks(&self.topic, 0, TIMEOUT);
-        marks.map_or(0, |(_, high)| u64::try_from(high).unwrap_or_default())
+        let end = |partition| {
+            let marks = self
+                .consumer
+                .fetch_watermarks(&self.topic, partition, TIMEOUT);
+            marks.map_or(0, |(_, high)| u64::try_from(high).unwrap_or_default())
+        };
+        (0..self.partitions).map(end).sum()
     }
 
     fn known(&self) -> bool {

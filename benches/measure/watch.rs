@@ -18,7 +18,7 @@ pub(crate) struct Watch {
     /// Name of the tool.
     pub(crate) name: String,
     /// The measure that the figures belong to.
-    pub(crate) measure: &'static str,
+    pub(crate) measure: String,
     /// The count at which it is done.
     pub(crate) records: u64,
     /// The processes, the first one's threads told apart.
