@@ -123,32 +123,32 @@ pub fn write_unscaled_base64(
     precision: u8,
     scale: u8,
 ) -> Result<usize, DecimalError> {
-    let decimal = Decimal::read(bytes, precision, scale)?;
-    if precision <= 18 {
-        let magnitude = decimal.groups().iter().fold(0_i64, |sum, group| {
-            // At most 18 digits: below 2^60.
-            sum * i64::from(POWERS[usize::from(group.digits & 15)]) + i64::from(group.value)
-        });
-        let value = if decimal.negative {
-            -magnitude
-        } else {
-            magnitude
-        };
-        json::write_base64(out, minimal(&value.to_be_bytes()));
-    } else {
-        json::write_base64(out, minimal(&decimal.wide_unscaled()));
+    // At most 38 digits: below 2^127.
+    if precision <= 38 {
+        let mut magnitude = 0_i128;
+        let mut narrow = 0_i64;
+        let wide = precision > 18;
+        let (inverted, len) = each_group(bytes, precision, scale, |group| {
+            let power = POWERS[usize::from(group.digits & 15)];
+            if wide {
+                magnitude = magnitude * i128::from(power) + i128::from(group.value);
+            } else {
+                // At most 18 digits: below 2^60.
+                narrow = narrow * i64::from(power) + i64::from(group.value);
+            }
+        })?;
+        let magnitude = if wide { magnitude } else { i128::from(narrow) };
+        json::write_integer_base64(out, if inverted { -magnitude } else { magnitude });
+        return Ok(len);
     }
+    let decimal = Decimal::read(bytes, precision, scale)?;
+    json::write_base64(out, minimal(&decimal.wide_unscaled()));
     Ok(decimal.len)
 }
 
 /// Appends an unsigned integer as [`write_unscaled_base64`] does a number of scale 0.
 pub fn write_unsigned_base64(out: &mut Vec<u8>, value: u64) {
-    let mut bytes = [0; 9];
-    // The first byte stays zero, so that the highest bit is no sign.
-    if let Some(place) = bytes.last_chunk_mut() {
-        *place = value.to_be_bytes();
-    }
-    json::write_base64(out, minimal(&bytes));
+    json::write_integer_base64(out, i128::from(value));
 }
 
 /// Appends the nearest double, in Java's form; `scratch` holds the digits meanwhile. Returns as
@@ -223,48 +223,23 @@ struct Decimal {
 
 impl Decimal {
     fn read(bytes: &[u8], precision: u8, scale: u8) -> Result<Decimal, DecimalError> {
-        if precision == 0 || precision > PRECISION_MAX || scale > precision {
-            return Err(DecimalError::Shape { precision, scale });
-        }
-        let len = packed_len(precision, scale);
-        let truncated = DecimalError::Truncated {
-            expected: len,
-            found: bytes.len(),
-        };
-        let mut rest = bytes.get(..len).ok_or(truncated)?;
-        let inverted = rest.first().is_some_and(|first| first & 0x80 == 0);
-        let mut decimal = Decimal {
-            negative: false,
-            groups: [Group::default(); GROUPS_MAX],
-            integer: 0,
-            count: 0,
-            len,
-        };
-        let integer = precision - scale;
-        let leading = std::iter::once(integer % 9).filter(|digits| *digits > 0);
-        let integers = leading.chain((0..integer / 9).map(|_| 9));
-        let trailing = std::iter::once(scale % 9).filter(|digits| *digits > 0);
-        let fractions = (0..scale / 9).map(|_| 9).chain(trailing);
-        decimal.integer = usize::from(integer.div_ceil(9));
-        let mut nonzero = false;
-        for (place, digits) in decimal.groups.iter_mut().zip(integers.chain(fractions)) {
-            let (head, tail) = rest.split_at_checked(half_len(digits)).ok_or(truncated)?;
-            // The sign bit belongs to the first byte of all, and is flipped in positive numbers.
-            let flip = if decimal.count == 0 { 0x80 } else { 0 };
-            let value = group_value(head, flip, inverted);
-            if value >= POWERS[usize::from(digits & 15)] {
-                return Err(DecimalError::Digits {
-                    group: decimal.count,
-                    digits,
-                });
+        let mut groups = [Group::default(); GROUPS_MAX];
+        let mut places = groups.iter_mut();
+        let (mut count, mut nonzero) = (0, false);
+        let (inverted, len) = each_group(bytes, precision, scale, |group| {
+            nonzero |= group.value != 0;
+            count += 1;
+            if let Some(place) = places.next() {
+                *place = group;
             }
-            *place = Group { value, digits };
-            nonzero |= value != 0;
-            decimal.count += 1;
-            rest = tail;
-        }
-        decimal.negative = inverted && nonzero;
-        Ok(decimal)
+        })?;
+        Ok(Decimal {
+            negative: inverted && nonzero,
+            groups,
+            integer: usize::from((precision - scale).div_ceil(9)),
+            count,
+            len,
+        })
     }
 
     fn groups(&self) -> &[Group] {
@@ -318,15 +293,66 @@ fn half_len(digits: u8) -> usize {
     usize::from(digits / 9) * 4 + rest
 }
 
-fn group_value(bytes: &[u8], flip: u8, inverted: bool) -> u32 {
-    let mask = if inverted { 0xff } else { 0 };
-    let mut value = 0;
-    let mut flip = flip;
-    for byte in bytes {
-        value = value << 8 | u32::from(byte ^ flip ^ mask);
-        flip = 0;
+/// Hands over the groups of digits in their order; gives whether the number has the sign of a negative one, and the bytes
+/// consumed.
+#[inline]
+fn each_group(
+    bytes: &[u8],
+    precision: u8,
+    scale: u8,
+    mut visit: impl FnMut(Group),
+) -> Result<(bool, usize), DecimalError> {
+    if precision == 0 || precision > PRECISION_MAX || scale > precision {
+        return Err(DecimalError::Shape { precision, scale });
     }
-    value
+    let len = packed_len(precision, scale);
+    let truncated = DecimalError::Truncated {
+        expected: len,
+        found: bytes.len(),
+    };
+    let mut rest = bytes.get(..len).ok_or(truncated)?;
+    let inverted = rest.first().is_some_and(|first| first & 0x80 == 0);
+    let mut count = 0;
+    let mut read = |digits: u8| {
+        let (head, tail) = rest.split_at_checked(half_len(digits)).ok_or(truncated)?;
+        // The sign bit belongs to the first byte of all, and is flipped in positive numbers.
+        let value = group_value(head, count == 0, inverted);
+        if value >= POWERS[usize::from(digits & 15)] {
+            let group = count;
+            return Err(DecimalError::Digits { group, digits });
+        }
+        visit(Group { value, digits });
+        count += 1;
+        rest = tail;
+        Ok(())
+    };
+    let integer = precision - scale;
+    let (leading, trailing) = (integer % 9, scale % 9);
+    if leading > 0 {
+        read(leading)?;
+    }
+    for _ in 0..integer / 9 + scale / 9 {
+        read(9)?;
+    }
+    if trailing > 0 {
+        read(trailing)?;
+    }
+    Ok((inverted, len))
+}
+
+#[inline]
+fn group_value(bytes: &[u8], first: bool, inverted: bool) -> u32 {
+    let raw = match *bytes {
+        [a] => u32::from(a),
+        [a, b] => u32::from_be_bytes([0, 0, a, b]),
+        [a, b, c] => u32::from_be_bytes([0, a, b, c]),
+        [a, b, c, d] => u32::from_be_bytes([a, b, c, d]),
+        _ => 0,
+    };
+    let bits = 8 * bytes.len() as u32;
+    let all = u32::MAX.checked_shr(32 - bits.min(32)).unwrap_or(0);
+    let sign = if first { all & !(all >> 1) } else { 0 };
+    raw ^ sign ^ if inverted { all } else { 0 }
 }
 
 fn low(value: u64) -> u32 {

@@ -166,6 +166,8 @@ pub struct Encoder {
     tail: Vec<u8>,
     // `","ts_ms":…}` of the current event.
     close: Vec<u8>,
+    // `tail`, the operation of the event, and `close`.
+    rest: Vec<u8>,
     // `GTID/` or `file:offset/` of the current event's group.
     id: Vec<u8>,
     scratch: Vec<u8>,
@@ -194,6 +196,7 @@ impl Encoder {
             head: empty(),
             tail: empty(),
             close: empty(),
+            rest: empty(),
             id: empty(),
             scratch: empty(),
         }
@@ -305,6 +308,11 @@ impl Encoder {
         close.extend_from_slice(b",\"ts_ns\":");
         json::write_u64(close, origin.now_ns);
         close.push(b'}');
+        let rest = &mut self.rest;
+        rest.clear();
+        rest.extend_from_slice(tail);
+        rest.push(origin.operation.op() as u8);
+        rest.extend_from_slice(close);
     }
 
     fn begin_id(&mut self, origin: &Origin<'_>) {
@@ -410,7 +418,9 @@ impl Encoder {
 
     /// Ends the value that started at `start`, and appends the key, and the tombstone of a delete.
     fn finish(&mut self, batch: &mut Batch, plan: &Plan, start: usize, image: &Image) {
-        self.end_value(&mut batch.bytes, self.operation.op());
+        batch.bytes.extend_from_slice(&self.head);
+        json::write_u64(&mut batch.bytes, u64::from(self.number.in_event));
+        batch.bytes.extend_from_slice(&self.rest);
         let value = span(start, batch.bytes.len());
         let key = write_key(&mut batch.bytes, plan, image);
         self.push(

@@ -105,6 +105,27 @@ pub fn write_base64(out: &mut Vec<u8>, bytes: &[u8]) {
     write_encoded(out, b"\"", &STANDARD, bytes);
 }
 
+/// Appends, as a string literal of base64, a two's-complement big-endian integer of the fewest bytes.
+pub fn write_integer_base64(out: &mut Vec<u8>, value: i128) {
+    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    // Bits that say no more than the sign; one of them is needed.
+    let signs = (value ^ (value >> 127)).leading_zeros() as usize;
+    let bytes = 16 - signs.saturating_sub(1) / 8;
+    let mut bits = (value as u128) << (8 * (16 - bytes));
+    let mut literal = [b'='; 2 + 24];
+    let end = 1 + bytes.div_ceil(3) * 4;
+    for place in literal.iter_mut().skip(1).take((bytes * 8).div_ceil(6)) {
+        *place = LETTERS[(bits >> 122) as usize];
+        bits <<= 6;
+    }
+    for quote in [0, end] {
+        if let Some(place) = literal.get_mut(quote) {
+            *place = b'"';
+        }
+    }
+    out.extend_from_slice(literal.get(..=end).unwrap_or_default());
+}
+
 /// Appends bytes as a string literal of base64 whose letters may stand in a URL, with padding.
 pub fn write_base64_url(out: &mut Vec<u8>, bytes: &[u8]) {
     write_encoded(out, b"\"", &URL_SAFE, bytes);
