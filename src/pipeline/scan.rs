@@ -14,7 +14,7 @@ use crate::source::binlog::Decoder;
 use crate::source::chunk::Chunk;
 use crate::source::statement::Statement as Frame;
 use crate::sql::definition::Name;
-use crate::sql::statement::{Change, Statement};
+use crate::sql::statement::{Change, Effect, Statement};
 
 /// One look ahead.
 #[derive(Debug)]
@@ -110,7 +110,7 @@ impl Scan {
                 };
                 let parsed = parse(&self.names, event.header.code, query);
                 let (statement, _) = parsed.map_err(|error| Error::at(place, error))?;
-                self.note(statement);
+                self.note(&statement);
                 if !self.begun {
                     self.end(event);
                 }
@@ -128,26 +128,26 @@ impl Scan {
         }
     }
 
-    fn note(&mut self, statement: Statement) {
+    fn note(&mut self, statement: &Statement) {
         let Some(touched) = &mut self.touched else {
             return;
         };
-        match statement {
-            Statement::Ddl(changes) => {
+        match statement.effect() {
+            Effect::Changes(changes) => {
                 for change in changes {
                     match change {
                         Change::CreateTable { definition, .. }
                         | Change::CreateSelect { definition, .. } => {
-                            touched.insert(definition.name);
+                            touched.insert(definition.name.clone());
                         }
                         Change::CreateLike { table, .. } | Change::DropTable { table, .. } => {
-                            touched.insert(table);
+                            touched.insert(table.clone());
                         }
                         Change::Alter(alter) => {
                             touched.insert(alter.new_name().clone());
-                            touched.insert(alter.table);
+                            touched.insert(alter.table.clone());
                         }
-                        Change::Rename { from, to } => touched.extend([from, to]),
+                        Change::Rename { from, to } => touched.extend([from, to].map(Name::clone)),
                         Change::DropDatabase { .. } => {
                             self.touched = None;
                             return;
@@ -158,23 +158,9 @@ impl Scan {
                     }
                 }
             }
-            Statement::Unparsed {
-                tables: Some(tables),
-            } => touched.extend(tables),
-            Statement::Unparsed { tables: None } => self.touched = None,
-            Statement::Begin
-            | Statement::Commit
-            | Statement::Rollback
-            | Statement::RollbackTo(_)
-            | Statement::Savepoint(_)
-            | Statement::Release(_)
-            | Statement::XaStart(_)
-            | Statement::XaEnd(_)
-            | Statement::XaPrepare(_)
-            | Statement::XaCommit { .. }
-            | Statement::XaRollback(_)
-            | Statement::Dml { .. }
-            | Statement::Other => {}
+            Effect::Unknown(Some(tables)) => touched.extend(tables.iter().cloned()),
+            Effect::Unknown(None) => self.touched = None,
+            Effect::Nothing => {}
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::position::Position;
 use crate::sql::alter::Alter;
 use crate::sql::collation::Collation;
 use crate::sql::definition::{Definition, Name};
-use crate::sql::statement::{Change, Context, NotUnderstood, Statement, parse};
+use crate::sql::statement::{Change, Context, Effect, NotUnderstood, Statement, parse};
 use crate::sql::token::Modes;
 
 /// What is known of one table.
@@ -186,20 +186,18 @@ impl Definitions {
     /// Carries out a statement; gives the tables that are not what they were before.
     pub fn apply(&mut self, statement: &Statement, session: &Session) -> Vec<Name> {
         let mut touched = Vec::new();
-        match statement {
-            Statement::Ddl(changes) => {
+        match statement.effect() {
+            Effect::Changes(changes) => {
                 for change in changes {
                     self.change(change, session, &mut touched);
                 }
             }
-            Statement::Unparsed {
-                tables: Some(tables),
-            } => {
+            Effect::Unknown(Some(tables)) => {
                 for name in tables {
                     self.lose(name, UNREAD, &mut touched);
                 }
             }
-            Statement::Unparsed { tables: None } => {
+            Effect::Unknown(None) => {
                 // Any table may have come, gone or changed.
                 self.scope = None;
                 touched.extend(self.tables.keys().cloned());
@@ -207,19 +205,7 @@ impl Definitions {
                     *known = lost(UNREAD);
                 }
             }
-            Statement::Begin
-            | Statement::Commit
-            | Statement::Rollback
-            | Statement::RollbackTo(_)
-            | Statement::Savepoint(_)
-            | Statement::Release(_)
-            | Statement::XaStart(_)
-            | Statement::XaEnd(_)
-            | Statement::XaPrepare(_)
-            | Statement::XaCommit { .. }
-            | Statement::XaRollback(_)
-            | Statement::Dml { .. }
-            | Statement::Other => {}
+            Effect::Nothing => {}
         }
         touched
     }

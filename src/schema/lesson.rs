@@ -9,7 +9,7 @@ use crate::position::Position;
 use crate::schema::definitions::Definitions;
 use crate::sql::collation::Collation;
 use crate::sql::definition::{Definition, Name};
-use crate::sql::statement::{Change, Statement};
+use crate::sql::statement::{Change, Effect, Statement};
 
 /// What was read.
 #[derive(Clone, Debug, Default)]
@@ -40,8 +40,8 @@ impl Changed {
     /// Takes a statement, with the tables that it touched.
     pub fn note(&mut self, statement: &Statement, touched: &[Name]) {
         self.tables.extend(touched.iter().cloned());
-        match statement {
-            Statement::Ddl(changes) => {
+        match statement.effect() {
+            Effect::Changes(changes) => {
                 for change in changes {
                     match change {
                         Change::CreateDatabase { database, .. }
@@ -59,21 +59,8 @@ impl Changed {
                     }
                 }
             }
-            Statement::Unparsed { tables: None } => self.anything = true,
-            Statement::Unparsed { tables: Some(_) }
-            | Statement::Begin
-            | Statement::Commit
-            | Statement::Rollback
-            | Statement::RollbackTo(_)
-            | Statement::Savepoint(_)
-            | Statement::Release(_)
-            | Statement::XaStart(_)
-            | Statement::XaEnd(_)
-            | Statement::XaPrepare(_)
-            | Statement::XaCommit { .. }
-            | Statement::XaRollback(_)
-            | Statement::Dml { .. }
-            | Statement::Other => {}
+            Effect::Unknown(None) => self.anything = true,
+            Effect::Unknown(Some(_)) | Effect::Nothing => {}
         }
     }
 }

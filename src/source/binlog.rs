@@ -594,23 +594,23 @@ fn read_payload(mut cursor: Cursor<'_>) -> Result<Payload<'_>, Failure> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use proptest::prelude::*;
 
     /// An event with its size and checksum set.
-    fn event(code: u8, flags: u16, body: &[u8]) -> Vec<u8> {
+    pub(in crate::source) fn event(code: u8, flags: u16, body: &[u8]) -> Vec<u8> {
         let size = (HEADER_BYTES + body.len() + 4) as u32;
         let mut bytes = vec![0, 0, 0, 0, code, 1, 0, 0, 0];
         bytes.extend_from_slice(&size.to_le_bytes());
-        bytes.extend_from_slice(&[0; 4]);
+        bytes.extend_from_slice(&9u32.to_le_bytes());
         bytes.extend_from_slice(&flags.to_le_bytes());
         bytes.extend_from_slice(body);
         bytes.extend_from_slice(&crc32fast::hash(&bytes).to_le_bytes());
         bytes
     }
 
-    fn format(algorithm: u8) -> Vec<u8> {
+    pub(in crate::source) fn format(algorithm: u8) -> Vec<u8> {
         let mut body = vec![4, 0];
         body.extend_from_slice(&[b'9'; 50]);
         body.extend_from_slice(&[7, 0, 0, 0, 19]);

@@ -294,26 +294,7 @@ fn rotate_to(path: &Path, checksummed: bool) -> Result<Vec<u8>, FileError> {
 mod tests {
     use super::*;
     use crate::source::binlog::Decoder;
-
-    fn event(code: u8, flags: u16, body: &[u8]) -> Vec<u8> {
-        let size = (HEADER_BYTES + body.len() + 4) as u32;
-        let mut bytes = vec![0, 0, 0, 0, code, 1, 0, 0, 0];
-        bytes.extend_from_slice(&size.to_le_bytes());
-        bytes.extend_from_slice(&9u32.to_le_bytes());
-        bytes.extend_from_slice(&flags.to_le_bytes());
-        bytes.extend_from_slice(body);
-        bytes.extend_from_slice(&crc32fast::hash(&bytes).to_le_bytes());
-        bytes
-    }
-
-    fn format(algorithm: u8) -> Vec<u8> {
-        let mut body = vec![4, 0];
-        body.extend_from_slice(&[b'9'; 50]);
-        body.extend_from_slice(&[7, 0, 0, 0, 19]);
-        body.extend_from_slice(&[0; 41]);
-        body.push(algorithm);
-        event(code::FORMAT_DESCRIPTION, 0, &body)
-    }
+    use crate::source::binlog::tests::{event, format};
 
     /// Files in a folder, and what is read of them: the code of each event, and the error.
     fn check(files: &[Vec<u8>]) -> (Vec<u8>, Option<FileError>) {

@@ -103,6 +103,40 @@ pub enum Statement {
     },
 }
 
+/// What a statement does to the definitions of tables and databases.
+#[derive(Clone, Copy, Debug)]
+pub enum Effect<'a> {
+    /// These changes, one after the other.
+    Changes(&'a [Change]),
+    /// Nobody knows which; of these tables, or of any where there is no list.
+    Unknown(Option<&'a [Name]>),
+    /// Nothing.
+    Nothing,
+}
+
+impl Statement {
+    /// What it does to definitions.
+    pub fn effect(&self) -> Effect<'_> {
+        match self {
+            Statement::Ddl(changes) => Effect::Changes(changes),
+            Statement::Unparsed { tables } => Effect::Unknown(tables.as_deref()),
+            Statement::Begin
+            | Statement::Commit
+            | Statement::Rollback
+            | Statement::RollbackTo(_)
+            | Statement::Savepoint(_)
+            | Statement::Release(_)
+            | Statement::XaStart(_)
+            | Statement::XaEnd(_)
+            | Statement::XaPrepare(_)
+            | Statement::XaCommit { .. }
+            | Statement::XaRollback(_)
+            | Statement::Dml { .. }
+            | Statement::Other => Effect::Nothing,
+        }
+    }
+}
+
 /// One change of definitions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {

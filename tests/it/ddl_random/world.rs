@@ -472,6 +472,10 @@ impl World {
 
     fn change_id(&mut self, at: usize) {
         let id = self.some_ids(at, 1)[0];
+        self.give_another_id(at, id);
+    }
+
+    fn give_another_id(&mut self, at: usize, id: i64) {
         let (words, to) = (self.words(), self.serial());
         let table = self.tables[at].clone();
         let name = words.name(&table.id().name);
@@ -493,19 +497,7 @@ impl World {
         for at in 0..self.tables.len() {
             let ids: Vec<i64> = self.tables[at].rows.keys().copied().collect();
             for id in ids {
-                let (words, to) = (self.words(), self.serial());
-                let table = self.tables[at].clone();
-                let name = words.name(&table.id().name);
-                let text = format!(
-                    "UPDATE {} SET {name} = {to} WHERE {name} = {id}",
-                    words.table(&table)
-                );
-                self.say(words.statement(&text));
-                let before = table.rows[&id].clone();
-                let mut after = before.clone();
-                after.insert(table.id().number, Cell::Number(to));
-                table.compute(&mut after);
-                self.put(at, Some(&before), Some(&after));
+                self.give_another_id(at, id);
             }
         }
     }
