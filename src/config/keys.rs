@@ -465,7 +465,7 @@ pub(super) static DATABASE: &[Key] = &[
             min: 1 << 20,
             max: 1 << 40,
         },
-        unset: Unset::Is(r#""16MiB""#),
+        unset: Unset::Is(r#""8MiB""#),
         about: "Records handed to librdkafka and not acknowledged yet, each counted with 256 bytes more. Reading waits when they are this many.",
     },
     Key {

@@ -146,7 +146,7 @@ fn the_smallest_file_gets_every_default() {
         (kafka.brokers.as_str(), kafka.partitions, kafka.replication),
         ("kafka:9092", 1, -1)
     );
-    assert_eq!(kafka.in_flight_bytes_max, 16 << 20);
+    assert_eq!(kafka.in_flight_bytes_max, 8 << 20);
     assert!(kafka.properties.is_empty());
     assert_eq!(database.checkpoint.interval, Duration::from_millis(500));
     assert!(matches!(

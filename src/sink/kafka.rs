@@ -594,7 +594,7 @@ mod tests {
             brokers: brokers.to_owned(),
             partitions: 3,
             replication: -1,
-            in_flight_bytes_max: 16 << 20,
+            in_flight_bytes_max: 8 << 20,
             properties: properties
                 .iter()
                 .map(|(name, value)| ((*name).to_owned(), Secret::new((*value).to_owned())))
@@ -1115,7 +1115,7 @@ mod tests {
         let seconds = variable("REMORA_TEST_SECONDS", 10);
         let mut settings = real();
         settings.in_flight_bytes_max =
-            usize::try_from(variable("REMORA_TEST_BUDGET", 16 << 20)).unwrap();
+            usize::try_from(variable("REMORA_TEST_BUDGET", 8 << 20)).unwrap();
         let (mut sink, receiver) = sink(&settings);
         let run = fresh("throughput");
         // Batches are filled beforehand: only the sink is measured.
