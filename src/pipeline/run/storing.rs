@@ -134,6 +134,10 @@ impl Claimed {
             let generation = format!("{}-{}", self.epoch, self.sequence);
             let catalog = catalog::save(&mut *self.store, generation, &definitions.to_text())?;
             self.unsaved = None;
+            // A start that was killed before it stored its position has left parts of the same names.
+            let parts = (0..catalog.parts).map(|part| catalog::name(&catalog.generation, part));
+            let parts: Vec<String> = parts.collect();
+            self.leftovers.retain(|name| !parts.contains(name));
             if let Some(before) = self.catalog.replace(catalog) {
                 let parts = (0..before.parts).map(|part| catalog::name(&before.generation, part));
                 self.leftovers.extend(parts);
