@@ -37,6 +37,9 @@ pub struct Claimed {
     server_uuid: String,
     sequence: u64,
     epoch: u64,
+    // Of this start alone: one that was killed before it stored its position leaves parts under the epoch and the
+    // sequence that the next one takes.
+    instance: String,
     catalog: Option<CatalogRef>,
     // Definitions that are not in the store yet.
     unsaved: Option<Arc<Definitions>>,
@@ -59,24 +62,24 @@ impl Storing {
     /// What the store says, or what is in it cannot be used.
     pub async fn open(database: &Database) -> Result<(Storing, Option<Stored>), Error> {
         let database = database.clone();
-        blocking(move || {
-            let mut store = open_store(&database)?;
-            let topic_prefix = database.topic_prefix;
-            let contents = store.load()?;
-            let stored = read(&topic_prefix, &contents)?;
-            let catalog = stored.as_ref().and_then(|s| s.checkpoint.catalog.as_ref());
-            let kept = catalog.map(|catalog| catalog.generation.as_str());
-            let leftovers = catalog::leftovers(&contents, kept);
-            Ok((
-                Storing {
-                    store,
-                    topic_prefix,
-                    leftovers,
-                },
-                stored,
-            ))
-        })
-        .await
+        blocking(move || Storing::read(open_store(&database)?, database.topic_prefix)).await
+    }
+
+    fn read(
+        mut store: Box<dyn Store>,
+        topic_prefix: String,
+    ) -> Result<(Storing, Option<Stored>), Error> {
+        let contents = store.load()?;
+        let stored = read(&topic_prefix, &contents)?;
+        let catalog = stored.as_ref().and_then(|s| s.checkpoint.catalog.as_ref());
+        let kept = catalog.map(|catalog| catalog.generation.as_str());
+        let leftovers = catalog::leftovers(&contents, kept);
+        let storing = Storing {
+            store,
+            topic_prefix,
+            leftovers,
+        };
+        Ok((storing, stored))
     }
 
     /// Writes the next writer epoch: from here on any earlier instance is the duplicate.
@@ -95,6 +98,7 @@ impl Storing {
             server_uuid: server_uuid.to_owned(),
             sequence: stored.map_or(0, |stored| stored.sequence),
             epoch: stored.map_or(0, |stored| stored.epoch).saturating_add(1),
+            instance: uuid::Uuid::new_v4().simple().to_string(),
             catalog: stored.and_then(|stored| stored.catalog.clone()),
             unsaved: Some(Arc::new(begin.definitions.clone())),
             leftovers: self.leftovers,
@@ -131,13 +135,9 @@ impl Claimed {
     fn save(&mut self, position: &Position) -> Result<(), StoreError> {
         self.sequence = self.sequence.saturating_add(1);
         if let Some(definitions) = &self.unsaved {
-            let generation = format!("{}-{}", self.epoch, self.sequence);
+            let generation = format!("{}-{}-{}", self.epoch, self.sequence, self.instance);
             let catalog = catalog::save(&mut *self.store, generation, &definitions.to_text())?;
             self.unsaved = None;
-            // A start that was killed before it stored its position has left parts of the same names.
-            let parts = (0..catalog.parts).map(|part| catalog::name(&catalog.generation, part));
-            let parts: Vec<String> = parts.collect();
-            self.leftovers.retain(|name| !parts.contains(name));
             if let Some(before) = self.catalog.replace(catalog) {
                 let parts = (0..before.parts).map(|part| catalog::name(&before.generation, part));
                 self.leftovers.extend(parts);
@@ -211,4 +211,114 @@ async fn blocking<T: Send + 'static>(
 ) -> Result<T, Error> {
     let joined = tokio::task::spawn_blocking(work).await;
     joined.map_err(|_| Error::from(Cause::ThreadLost { thread: "store" }))?
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+    use crate::position::FilePosition;
+    use crate::sql::collation::Collation;
+
+    /// Dies at a save: that one and all later ones are not carried out.
+    struct Mortal {
+        contents: Arc<Mutex<Contents>>,
+        saves_left: u32,
+    }
+
+    impl Store for Mortal {
+        fn load(&mut self) -> Result<Contents, StoreError> {
+            Ok(self.contents.lock().unwrap().clone())
+        }
+
+        fn save(&mut self, name: &str, record: Option<&[u8]>) -> Result<(), StoreError> {
+            self.saves_left = self
+                .saves_left
+                .checked_sub(1)
+                .ok_or(StoreError::NotConfirmed {
+                    topic: "t".to_owned(),
+                    seconds: 0,
+                })?;
+            let mut contents = self.contents.lock().unwrap();
+            match record {
+                Some(record) => contents.insert(name.to_owned(), record.to_vec()),
+                None => contents.remove(name),
+            };
+            Ok(())
+        }
+    }
+
+    fn at(offset: u64) -> Position {
+        let file = "bin.000001".to_owned();
+        Position::new(None, FilePosition { file, offset })
+    }
+
+    /// Definitions that differ by the number.
+    fn definitions(number: u64) -> Definitions {
+        let mut definitions = Definitions::new(false);
+        let collation = Collation::new("utf8mb4_bin").unwrap();
+        definitions.learn_database(format!("d{number}"), collation);
+        definitions
+    }
+
+    /// One life: opens the store, claims it, stores position and definitions `number`, as far as the saves reach.
+    fn live(contents: &Arc<Mutex<Contents>>, number: u64, saves: u32) {
+        let store = Mortal {
+            contents: Arc::clone(contents),
+            saves_left: saves,
+        };
+        let (storing, stored) = Storing::read(Box::new(store), "p".to_owned()).unwrap();
+        let begin = match &stored {
+            Some(stored) => {
+                let offset = stored.checkpoint.position.end.offset;
+                let definitions_then = stored.definitions.clone().unwrap();
+                assert_eq!(definitions_then, definitions(offset), "of another position");
+                Begin {
+                    position: at(offset),
+                    definitions: definitions_then,
+                    learning: false,
+                }
+            }
+            None => Begin {
+                position: at(0),
+                definitions: definitions(0),
+                learning: false,
+            },
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
+        let checkpoint = stored.as_ref().map(|stored| &stored.checkpoint);
+        let claimed = runtime.block_on(storing.claim(checkpoint, &begin, "uuid"));
+        if let Ok(mut claimed) = claimed {
+            claimed.unsaved = Some(Arc::new(definitions(number)));
+            // Where it dies here, that is what is tested.
+            let _ = claimed.save(&at(number));
+        }
+    }
+
+    #[test]
+    fn a_death_at_any_save_leaves_a_position_with_its_own_definitions() {
+        let whole = 20;
+        for first in 0..8 {
+            for second in 0..8 {
+                let contents = Arc::default();
+                live(&contents, 1, whole);
+                live(&contents, 2, first);
+                live(&contents, 3, second);
+                live(&contents, 4, whole);
+                let left = contents.lock().unwrap();
+                let names: Vec<&String> = left.keys().collect();
+                assert_eq!(
+                    names.len(),
+                    2,
+                    "after {first} and {second} saves: {names:?}"
+                );
+                let stored = read("p", &left).unwrap().unwrap();
+                assert_eq!(stored.checkpoint.position, at(4));
+                assert_eq!(stored.definitions.unwrap(), definitions(4));
+            }
+        }
+    }
 }
