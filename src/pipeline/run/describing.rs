@@ -36,7 +36,7 @@ pub struct Describer {
     server: Server,
     conn: Option<Conn>,
     // All tables that are not known, as they are being read; dropping it gives that up.
-    reading: JoinSet<Option<Lesson>>,
+    reading: JoinSet<Lesson>,
 }
 
 impl Describer {
@@ -72,17 +72,13 @@ impl Describer {
             let reader = Describer::new(&self.database, &self.server, &self.stop);
             self.reading.spawn(async move {
                 let lesson = read_all(&reader, &known).await;
-                lesson.map_err(|error| reader.warn(&error)).ok()
+                lesson.unwrap_or_else(|error| reader.unread(&error))
             });
             return Ok(());
         }
         let lesson = match read_all(self, &known).await {
-            // Tables are asked for one by one then, where one is needed.
-            Err(error) if matches!(&*error.cause, Cause::Sql(mysql_async::Error::Server(_))) => {
-                self.warn(&error);
-                Lesson::default()
-            }
-            lesson => lesson?,
+            Ok(lesson) => lesson,
+            Err(error) => self.unread(&untold(error)?),
         };
         let nothing = Changed::default();
         lesson.teach(&mut begin.definitions, &nothing, &begin.position);
@@ -92,15 +88,17 @@ impl Describer {
     /// What was read of all tables, once; nothing of them where that has failed.
     pub fn learned(&mut self) -> Option<Lesson> {
         let done = self.reading.try_join_next()?;
-        Some(done.ok().flatten().unwrap_or_default())
+        Some(done.unwrap_or_else(|error| self.unread(&error)))
     }
 
-    fn warn(&self, error: &Error) {
+    /// Tables are asked for one by one then, where one is needed.
+    fn unread(&self, reason: &dyn std::fmt::Display) -> Lesson {
         tracing::warn!(
             database = self.database.name,
-            %error,
+            %reason,
             "definitions of tables cannot be read"
         );
+        Lesson::default()
     }
 
     /// A table's definition as it is now.
