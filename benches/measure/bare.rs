@@ -61,7 +61,7 @@ pub(crate) struct Bare {
     #[arg(long)]
     records: u64,
     /// Producers, each with a partition of its own
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(i32).range(1..))]
     producers: i32,
     /// Seconds until this is given up
     #[arg(long, default_value_t = 3600)]
@@ -281,7 +281,7 @@ pub(crate) fn send(args: &Send) -> Result<(), Failure> {
         .map(|(name, value)| name.len() + value.len() + HEADER_BYTES);
     let beside = RECORD_BYTES + header_bytes.sum::<usize>();
     let record = bytes / count.max(1);
-    let many = usize::try_from(args.producers)?.max(1);
+    let many = usize::try_from(args.producers)?;
     let queue = kafka.in_flight_bytes_max / many / (record + beside) * record;
     config.set(
         "queue.buffering.max.kbytes",

@@ -123,32 +123,32 @@ pub fn write_unscaled_base64(
     precision: u8,
     scale: u8,
 ) -> Result<usize, DecimalError> {
-    // At most 38 digits: below 2^127.
-    if precision <= 38 {
-        let mut magnitude = 0_i128;
-        let mut narrow = 0_i64;
-        let wide = precision > 18;
-        let (inverted, len) = each_group(bytes, precision, scale, |group| {
-            let power = POWERS[usize::from(group.digits & 15)];
-            if wide {
-                magnitude = magnitude * i128::from(power) + i128::from(group.value);
-            } else {
-                // At most 18 digits: below 2^60.
-                narrow = narrow * i64::from(power) + i64::from(group.value);
-            }
-        })?;
-        let magnitude = if wide { magnitude } else { i128::from(narrow) };
-        json::write_integer_base64(out, if inverted { -magnitude } else { magnitude });
+    let unscaled = match precision {
+        // Below 2^60.
+        ..=18 => {
+            let mut sum = 0_i64;
+            let (inverted, len) = each_group(bytes, precision, scale, |group| {
+                sum = sum * i64::from(group.power()) + i64::from(group.value);
+            })?;
+            Some((i128::from(sum), inverted, len))
+        }
+        // Below 2^127.
+        19..=38 => {
+            let mut sum = 0_i128;
+            let (inverted, len) = each_group(bytes, precision, scale, |group| {
+                sum = sum * i128::from(group.power()) + i128::from(group.value);
+            })?;
+            Some((sum, inverted, len))
+        }
+        39.. => None,
+    };
+    if let Some((sum, inverted, len)) = unscaled {
+        json::write_integer_base64(out, if inverted { -sum } else { sum });
         return Ok(len);
     }
     let decimal = Decimal::read(bytes, precision, scale)?;
     json::write_base64(out, minimal(&decimal.wide_unscaled()));
     Ok(decimal.len)
-}
-
-/// Appends an unsigned integer as [`write_unscaled_base64`] does a number of scale 0.
-pub fn write_unsigned_base64(out: &mut Vec<u8>, value: u64) {
-    json::write_integer_base64(out, i128::from(value));
 }
 
 /// Appends the nearest double, in Java's form; `scratch` holds the digits meanwhile. Returns as
@@ -204,6 +204,11 @@ struct Group {
 }
 
 impl Group {
+    /// Ten to the number of its digits.
+    fn power(self) -> u32 {
+        POWERS[usize::from(self.digits & 15)]
+    }
+
     fn write_padded(self, out: &mut Vec<u8>) {
         let mut buffer = itoa::Buffer::new();
         // A one in front of nine digits makes the leading zeros appear.
@@ -262,7 +267,7 @@ impl Decimal {
         for group in self.groups() {
             let mut carry = u64::from(group.value);
             for limb in &mut limbs {
-                carry += u64::from(*limb) * u64::from(POWERS[usize::from(group.digits & 15)]);
+                carry += u64::from(*limb) * u64::from(group.power());
                 (*limb, carry) = (low(carry), carry >> 32);
             }
         }

@@ -80,7 +80,7 @@ pub fn write(
                 write_invalid(out, bytes, *charset, *invalid, bad)?;
             }
         }
-        Cell::LongLongPrecise => decimal::write_unsigned_base64(out, cursor.u64()?),
+        Cell::LongLongPrecise => json::write_integer_base64(out, i128::from(cursor.u64()?)),
         Cell::Tiny { unsigned: false } => json::write_i64(out, i64::from(cursor.u8()? as i8)),
         Cell::Tiny { unsigned: true } => json::write_i64(out, i64::from(cursor.u8()?)),
         Cell::Short { unsigned: false } => json::write_i64(out, i64::from(cursor.u16()? as i16)),

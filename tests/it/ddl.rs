@@ -9,7 +9,7 @@ use remora::sql::collation::Collation;
 use remora::sql::definition::{
     Column, ColumnType, DefaultValue, Definition, KeyKind, KeyPart, Name,
 };
-use remora::sql::statement::{Change, Context, Statement, parse};
+use remora::sql::statement::{Change, Context, Effect, Statement, parse};
 use remora::sql::stored::StoredDefinition;
 use remora::sql::token::Modes;
 use tokio::runtime::Runtime;
@@ -108,24 +108,12 @@ impl Tracker {
     fn run(&mut self, sql: &str) -> Result<(), String> {
         let ran = self.runtime.block_on(self.conn.query_drop(sql));
         ran.map_err(|err| err.to_string())?;
-        match self.parse(sql) {
-            Statement::Ddl(changes) => changes
-                .into_iter()
-                .for_each(|change| self.follow(change, sql)),
-            other @ (Statement::Begin
-            | Statement::Commit
-            | Statement::Rollback
-            | Statement::RollbackTo(_)
-            | Statement::Savepoint(_)
-            | Statement::Release(_)
-            | Statement::XaStart(_)
-            | Statement::XaEnd(_)
-            | Statement::XaPrepare(_)
-            | Statement::XaCommit { .. }
-            | Statement::XaRollback(_)
-            | Statement::Dml { .. }
-            | Statement::Other
-            | Statement::Unparsed { .. }) => panic!("{sql}\n{other:?}"),
+        let statement = self.parse(sql);
+        match statement.effect() {
+            Effect::Changes(changes) => changes
+                .iter()
+                .for_each(|change| self.follow(change.clone(), sql)),
+            Effect::Unknown(_) | Effect::Nothing => panic!("{sql}\n{statement:?}"),
         }
         Ok(())
     }
