@@ -6,6 +6,7 @@
 //! setting's value into an error: it may be a password.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
 use std::pin::pin;
@@ -30,13 +31,15 @@ use rdkafka::config::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::KafkaError;
 use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::metadata::MetadataTopic;
 
 use crate::config::Kafka;
 use crate::error::Classify;
 use crate::error::Fault;
 
-/// First wait after a failed attempt; doubles up to [`BACKOFF_MAX`].
-const BACKOFF_MIN: Duration = Duration::from_millis(100);
+/// First wait after a failed attempt; doubles up to [`BACKOFF_MAX`]. A topic just created is known to
+/// every broker after a few milliseconds.
+const BACKOFF_MIN: Duration = Duration::from_millis(10);
 /// Longest wait between two attempts.
 const BACKOFF_MAX: Duration = Duration::from_secs(2);
 /// Limit of the first metadata request; doubles with each attempt up to [`METADATA_TIMEOUT_MAX`].
@@ -45,6 +48,13 @@ const METADATA_TIMEOUT_MIN: Duration = Duration::from_secs(1);
 const METADATA_TIMEOUT_MAX: Duration = Duration::from_secs(4);
 /// Limit of one request that creates a topic or reads its settings.
 pub const ADMIN_TIMEOUT: Duration = Duration::from_secs(5);
+/// What each of many topics adds to the limit of the request that creates them.
+const CREATION_TIME: Duration = Duration::from_millis(100);
+/// Most topics of one request: a controller refuses one that makes more than 10,000 partitions, and
+/// one with few is answered before clients lose their patience.
+const CREATED_TOGETHER: usize = 500;
+/// Most topics that are asked for one by one: all of a cluster's topics may be many more than ours.
+const ASKED_SINGLY: usize = 8;
 
 /// The settings that every client has: address, name, keep-alive, and no statistics.
 ///
@@ -322,11 +332,11 @@ impl Classify for TopicError {
     }
 }
 
-/// A topic as it should be created where it does not exist.
+/// Topics as they should be created where they do not exist.
 #[derive(Clone, Copy, Debug)]
 pub struct Wanted<'a> {
-    /// Name of the topic.
-    pub name: &'a str,
+    /// Names of the topics.
+    pub names: &'a [&'a str],
     /// Number of partitions; -1 leaves it to the broker.
     pub partitions: i32,
     /// Replication factor; -1 leaves it to the broker.
@@ -335,30 +345,40 @@ pub struct Wanted<'a> {
     pub settings: &'a [(&'a str, &'a str)],
 }
 
-/// The partition count of a topic, which is created where it does not exist.
+/// The partition counts of topics, which are created where they do not exist: those of one call
+/// together, since a request costs the cluster more than a topic in it.
 ///
-/// `config` makes the admin client that creates it. After each failure that time may mend, `wait` is
+/// `config` makes the admin client that creates them. After each failure that time may mend, `wait` is
 /// told how long to wait and why; its `false` ends the attempts with that failure.
 ///
 /// # Errors
 /// Denied and refused at once; unavailable when `wait` says so.
-pub fn ensure_topic<C: ClientContext>(
+pub fn ensure_topics<C: ClientContext>(
     client: &Client<C>,
     config: &ClientConfig,
     wanted: Wanted<'_>,
     mut wait: impl FnMut(Duration, &TopicError) -> bool,
-) -> Result<i32, TopicError> {
+) -> Result<Vec<i32>, TopicError> {
+    let mut counts = vec![None; wanted.names.len()];
+    let mut ask = Ask::Together;
     let mut pause = BACKOFF_MIN;
     let mut timeout = METADATA_TIMEOUT_MIN;
     loop {
-        let attempt = match partition_count(client, wanted.name, timeout) {
-            Ok(Some(count)) => return Ok(count),
-            Ok(None) => create_topic(config, wanted),
-            Err(error) => Err(error),
-        };
+        let attempt = fill_counts(client, wanted.names, &mut counts, ask, timeout)
+            .and_then(|()| create_missing(config, wanted, &counts));
         let error = match attempt {
-            // Created, but the broker that is asked next may not have heard of it.
-            Ok(()) => TopicError::new(wanted.name, RDKafkaErrorCode::UnknownTopicOrPartition),
+            Ok(created) => match missing(wanted.names, &counts).first() {
+                None => return Ok(counts.into_iter().flatten().collect()),
+                // Created, but the broker that is asked next may not have heard of it.
+                Some(name) => {
+                    // One that exists although the list of all topics is without it may be asked for
+                    // by name.
+                    if created == Created::Some {
+                        ask = Ask::Singly;
+                    }
+                    TopicError::new(name, RDKafkaErrorCode::UnknownTopicOrPartition)
+                }
+            },
             Err(error @ TopicError::Unavailable { .. }) => error,
             Err(
                 error @ (TopicError::Denied { .. }
@@ -372,6 +392,70 @@ pub fn ensure_topic<C: ClientContext>(
         pause = (pause * 2).min(BACKOFF_MAX);
         timeout = (timeout * 2).min(METADATA_TIMEOUT_MAX);
     }
+}
+
+/// Creates the topics whose count is not known.
+fn create_missing(
+    config: &ClientConfig,
+    wanted: Wanted<'_>,
+    counts: &[Option<i32>],
+) -> Result<Created, TopicError> {
+    let mut created = Created::All;
+    for names in missing(wanted.names, counts).chunks(CREATED_TOGETHER) {
+        if create_topics(config, Wanted { names, ..wanted })? == Created::Some {
+            created = Created::Some;
+        }
+    }
+    Ok(created)
+}
+
+/// How partition counts are asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ask {
+    /// More than a few topics by one request for all that the cluster has.
+    Together,
+    /// Each topic by its name.
+    Singly,
+}
+
+/// The names whose count is not known.
+fn missing<'a>(names: &[&'a str], counts: &[Option<i32>]) -> Vec<&'a str> {
+    let unknown = names
+        .iter()
+        .zip(counts)
+        .filter(|(_, count)| count.is_none());
+    unknown.map(|(name, _)| *name).collect()
+}
+
+/// Fills in the counts that are not known, of those topics that exist.
+fn fill_counts<C: ClientContext>(
+    client: &Client<C>,
+    names: &[&str],
+    counts: &mut [Option<i32>],
+    ask: Ask,
+    timeout: Duration,
+) -> Result<(), TopicError> {
+    let unknown = counts.iter().filter(|count| count.is_none()).count();
+    let first = names.first().copied().unwrap_or_default();
+    let all = if ask == Ask::Together && unknown > ASKED_SINGLY {
+        let metadata = client.fetch_metadata(None, timeout);
+        Some(metadata.map_err(|error| TopicError::from_client(first, &error))?)
+    } else {
+        None
+    };
+    let known: Option<HashMap<&str, &MetadataTopic>> = all.as_ref().map(|metadata| {
+        let topics = metadata.topics().iter();
+        topics.map(|topic| (topic.name(), topic)).collect()
+    });
+    for (name, count) in names.iter().zip(counts) {
+        if count.is_none() {
+            *count = match &known {
+                Some(known) => known.get(name).map_or(Ok(None), |topic| count_of(topic))?,
+                None => partition_count(client, name, timeout)?,
+            };
+        }
+    }
+    Ok(())
 }
 
 /// The partition count of a topic; `None` where the cluster says that it does not exist.
@@ -389,46 +473,81 @@ pub fn partition_count<C: ClientContext>(
     let Some(found) = metadata.topics().iter().find(|found| found.name() == topic) else {
         return Ok(None);
     };
-    if let Some(error) = found.error() {
+    count_of(found)
+}
+
+fn count_of(topic: &MetadataTopic) -> Result<Option<i32>, TopicError> {
+    if let Some(error) = topic.error() {
         let code = RDKafkaErrorCode::from(error);
         if code == RDKafkaErrorCode::UnknownTopicOrPartition {
             return Ok(None);
         }
-        return Err(TopicError::new(topic, code));
+        return Err(TopicError::new(topic.name(), code));
     }
-    match i32::try_from(found.partitions().len()) {
+    match i32::try_from(topic.partitions().len()) {
         Ok(count) if count > 0 => Ok(Some(count)),
-        Ok(_) | Err(_) => Err(TopicError::new(topic, RDKafkaErrorCode::LeaderNotAvailable)),
+        Ok(_) | Err(_) => {
+            let code = RDKafkaErrorCode::LeaderNotAvailable;
+            Err(TopicError::new(topic.name(), code))
+        }
     }
 }
 
-/// Creates a topic. One that exists already is as good.
+/// What came of a request for topics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Created {
+    /// Each of them is new.
+    All,
+    /// Some existed already.
+    Some,
+}
+
+/// Creates topics with one request. Those that exist already are as good.
 ///
 /// # Errors
-/// The cluster's answer, or that it gave none.
-pub fn create_topic(config: &ClientConfig, wanted: Wanted<'_>) -> Result<(), TopicError> {
-    let mut topic = NewTopic::new(
-        wanted.name,
-        wanted.partitions,
-        TopicReplication::Fixed(wanted.replication),
-    );
-    for (name, value) in wanted.settings {
-        topic = topic.set(name, value);
+/// The cluster's answer to the first topic that is not there now, or that it gave none.
+pub fn create_topics(config: &ClientConfig, wanted: Wanted<'_>) -> Result<Created, TopicError> {
+    let replication = wanted.replication;
+    let mut topics = Vec::with_capacity(wanted.names.len());
+    for name in wanted.names {
+        let topic = NewTopic::new(
+            name,
+            wanted.partitions,
+            TopicReplication::Fixed(replication),
+        );
+        let settings = wanted.settings.iter();
+        topics.push(settings.fold(topic, |topic, (name, value)| topic.set(name, value)));
     }
+    let first = wanted.names.first().copied().unwrap_or_default();
     let admin = admin_client(config)?;
+    let timeout =
+        Some(ADMIN_TIMEOUT.max(CREATION_TIME * u32::try_from(topics.len()).unwrap_or(u32::MAX)));
     let options = AdminOptions::new()
-        .request_timeout(Some(ADMIN_TIMEOUT))
-        .operation_timeout(Some(ADMIN_TIMEOUT));
-    let results = block_on(admin.create_topics([&topic], &options))
-        .map_err(|error| TopicError::from_client(wanted.name, &error))?;
-    match results.into_iter().next() {
-        Some(Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists))) => Ok(()),
-        Some(Err((_, code))) => Err(TopicError::new(wanted.name, code)),
-        None => Err(TopicError::new(
-            wanted.name,
-            RDKafkaErrorCode::OperationTimedOut,
-        )),
+        .request_timeout(timeout)
+        .operation_timeout(timeout);
+    let results = block_on(admin.create_topics(&topics, &options))
+        .map_err(|error| TopicError::from_client(first, &error))?;
+    let mut created = Created::All;
+    let mut answered = 0;
+    let mut unavailable = None;
+    for result in results {
+        answered += 1;
+        match result {
+            Ok(_) => {}
+            Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => created = Created::Some,
+            Err((name, code)) => match TopicError::new(&name, code) {
+                // The others may be refused for good.
+                error @ TopicError::Unavailable { .. } => unavailable = Some(error),
+                error @ (TopicError::Denied { .. }
+                | TopicError::Refused { .. }
+                | TopicError::Client(_)) => return Err(error),
+            },
+        }
     }
+    if answered < topics.len() {
+        unavailable = Some(TopicError::new(first, RDKafkaErrorCode::OperationTimedOut));
+    }
+    unavailable.map_or(Ok(created), Err)
 }
 
 /// A client for topics and their settings, to be dropped after use: it has threads of its own.
@@ -609,14 +728,14 @@ mod tests {
     fn an_unreachable_cluster_is_transient_and_asked_until_the_caller_stops() {
         let producer = made(&[]).unwrap();
         let wanted = Wanted {
-            name: "t",
+            names: &["t"],
             partitions: 1,
             replication: -1,
             settings: &[],
         };
         let config = client_config(&settings(&[]), "remora-test");
         let mut attempts = 0;
-        let error = ensure_topic(
+        let error = ensure_topics(
             rdkafka::producer::Producer::client(&producer),
             &config,
             wanted,

@@ -145,15 +145,15 @@ impl KafkaStore {
     ) -> Result<(), StoreError> {
         let mut admin = self.base.clone();
         kafka::apply_properties(&mut admin, &self.settings);
-        let mut outcome = Ok(1);
+        let mut outcome = Ok(Vec::new());
         for settings in TOPIC_SETTINGS {
             let wanted = Wanted {
-                name: &self.topic,
+                names: &[&self.topic],
                 partitions: 1,
                 replication: self.replication,
                 settings,
             };
-            outcome = kafka::ensure_topic(reader.client(), &admin, wanted, |pause, _| {
+            outcome = kafka::ensure_topics(reader.client(), &admin, wanted, |pause, _| {
                 let now = Instant::now();
                 if now + pause < deadline {
                     std::thread::sleep(pause);
@@ -165,7 +165,7 @@ impl KafkaStore {
                 break;
             }
         }
-        let partitions = outcome?;
+        let partitions = outcome?.first().copied().unwrap_or_default();
         if partitions != 1 {
             return Err(StoreError::Partitions {
                 topic: self.topic.clone(),
@@ -458,12 +458,12 @@ mod tests {
         let config = kafka::client_config(&settings(&broker()), "remora-test");
         let settings = [("cleanup.policy", policy)];
         let wanted = Wanted {
-            name: topic,
+            names: &[topic],
             partitions,
             replication: -1,
             settings: &settings,
         };
-        kafka::create_topic(&config, wanted).unwrap();
+        kafka::create_topics(&config, wanted).unwrap();
     }
 
     /// `load` once the topic is known to every broker that is asked.

@@ -209,38 +209,45 @@ impl KafkaSink {
 
     /// Looks up the partition count of each topic of the batch, or creates the topic.
     fn resolve(&mut self, batch: &Batch) -> Result<(), SinkError> {
+        let unknown = |name: &&Arc<str>| !self.topics.contains_key(*name);
+        let new: Vec<&Arc<str>> = batch.topics.iter().filter(unknown).collect();
+        if !new.is_empty() {
+            let names: Vec<&str> = new.iter().map(|name| &***name).collect();
+            for (name, partitions) in new.into_iter().zip(self.open(&names)?) {
+                let keyless = partition_of(name.as_bytes(), partitions);
+                let topic = Topic {
+                    partitions,
+                    keyless,
+                };
+                self.topics.insert(Arc::clone(name), topic);
+            }
+        }
         self.resolved.clear();
         for name in &batch.topics {
-            let topic = match self.topics.get(name) {
-                Some(topic) => *topic,
-                None => {
-                    let topic = self.open(name)?;
-                    self.topics.insert(Arc::clone(name), topic);
-                    topic
-                }
-            };
-            self.resolved.push(topic);
+            let topic = self.topics.get(name).ok_or(SinkError::Broken {
+                batch: batch.seq.0,
+                record: 0,
+            })?;
+            self.resolved.push(*topic);
         }
         Ok(())
     }
 
-    fn open(&self, name: &Arc<str>) -> Result<Topic, SinkError> {
+    /// The partition counts of topics, which exist afterwards.
+    fn open(&self, names: &[&str]) -> Result<Vec<i32>, SinkError> {
         let wanted = Wanted {
-            name,
+            names,
             partitions: self.partitions,
             replication: self.replication,
             settings: &[],
         };
         let client = self.producer.client();
-        let count = kafka::ensure_topic(client, &self.admin, wanted, |pause, error| {
-            tracing::debug!(topic = %name, %error, "waiting for a topic");
+        let counts = kafka::ensure_topics(client, &self.admin, wanted, |pause, error| {
+            tracing::debug!(topics = names.len(), %error, "waiting for topics");
             self.flow.sleep(pause).is_ok()
         });
-        match count {
-            Ok(partitions) => Ok(Topic {
-                partitions,
-                keyless: partition_of(name.as_bytes(), partitions),
-            }),
+        match counts {
+            Ok(counts) => Ok(counts),
             Err(error @ TopicError::Unavailable { .. }) => {
                 // Waiting ended because of a failure or the stop handle: that is the better answer.
                 self.flow.sleep(Duration::ZERO)?;

@@ -241,3 +241,46 @@ fn f50_tables_without_a_primary_key() {
         serde_json::json!({"my_row_id": 1})
     );
 }
+
+/// A batch whose records go to many topics: all are made by one request, and one that exists keeps its partitions.
+#[test]
+fn the_topics_of_many_tables_are_created_together() {
+    const TABLES: i64 = 60;
+    let (mysql, kafka) = (Mysql::shared(), Kafka::shared());
+    let schema = unique("many");
+    let tables =
+        |statement: &dyn Fn(i64) -> String| -> String { (0..TABLES).map(statement).collect() };
+    mysql.sql(&format!(
+        "CREATE DATABASE {schema}; USE {schema}; {} BEGIN; {} COMMIT",
+        tables(&|n| format!("CREATE TABLE t{n} (id INT PRIMARY KEY); ")),
+        tables(&|n| format!("INSERT INTO t{n} VALUES ({n}); ")),
+    ));
+    let config = ConfigDir::new();
+    let text = format!(
+        "{}\n[kafka]\nbrokers = \"{}\"\npartitions = 2\n",
+        source_toml(mysql, &schema),
+        kafka.brokers()
+    );
+    config.database("many", &text);
+    let topic = |n: i64| format!("many.{schema}.t{n}");
+    kafka.create_topic(&topic(7), 6, &[]);
+    let _remora = Remora::start(&config);
+    let partitions = wait_for("every topic", DEADLINE, || {
+        let topics = kafka.partitions();
+        let ours = (0..TABLES).map(|n| topics.get(&topic(n)).copied());
+        ours.collect::<Option<Vec<usize>>>()
+    });
+    let expected = |n: i64| if n == 7 { 6 } else { 2 };
+    assert_eq!(
+        partitions,
+        (0..TABLES).map(expected).collect::<Vec<usize>>()
+    );
+    for n in 0..TABLES {
+        let records = wait_for("the row", DEADLINE, || {
+            let records = kafka.records(&[&topic(n)]);
+            (!records.is_empty()).then_some(records)
+        });
+        assert_eq!(records.len(), 1, "{}", topic(n));
+        assert_eq!(records[0].key_json(), serde_json::json!({ "id": n }));
+    }
+}

@@ -1,5 +1,6 @@
 //! A private Kafka broker per test, or one that tests share, and what is in its topics.
 
+use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
@@ -98,12 +99,17 @@ impl Kafka {
 
     /// The names of all topics except the broker's own.
     pub(crate) fn topics(&self) -> BTreeSet<String> {
+        self.partitions().into_keys().collect()
+    }
+
+    /// How many partitions each topic has, except the broker's own.
+    pub(crate) fn partitions(&self) -> BTreeMap<String, usize> {
         let metadata = self.consumer().fetch_metadata(None, DEADLINE).unwrap();
-        let names = metadata
+        let topics = metadata
             .topics()
             .iter()
-            .map(|topic| topic.name().to_string());
-        names.filter(|name| !name.starts_with("__")).collect()
+            .map(|topic| (topic.name().to_string(), topic.partitions().len()));
+        topics.filter(|(name, _)| !name.starts_with("__")).collect()
     }
 
     /// Creates a topic, with settings such as `("cleanup.policy", "compact")`.
