@@ -359,26 +359,21 @@ pub fn ensure_topics<C: ClientContext>(
     wanted: Wanted<'_>,
     mut wait: impl FnMut(Duration, &TopicError) -> bool,
 ) -> Result<Vec<i32>, TopicError> {
-    let mut counts = vec![None; wanted.names.len()];
-    let mut ask = Ask::Together;
+    let mut inquiry = Inquiry {
+        client,
+        config,
+        admin: None,
+        wanted,
+        counts: vec![None; wanted.names.len()],
+        together: wanted.names.len() > ASKED_SINGLY,
+    };
     let mut pause = BACKOFF_MIN;
     let mut timeout = METADATA_TIMEOUT_MIN;
     loop {
-        let attempt = fill_counts(client, wanted.names, &mut counts, ask, timeout)
-            .and_then(|()| create_missing(config, wanted, &counts));
-        let error = match attempt {
-            Ok(created) => match missing(wanted.names, &counts).first() {
-                None => return Ok(counts.into_iter().flatten().collect()),
-                // Created, but the broker that is asked next may not have heard of it.
-                Some(name) => {
-                    // One that exists although the list of all topics is without it may be asked for
-                    // by name.
-                    if created == Created::Some {
-                        ask = Ask::Singly;
-                    }
-                    TopicError::new(name, RDKafkaErrorCode::UnknownTopicOrPartition)
-                }
-            },
+        let error = match inquiry.attempt(timeout) {
+            Ok(None) => return Ok(inquiry.counts.into_iter().flatten().collect()),
+            // Created, but the broker that is asked next may not have heard of it.
+            Ok(Some(name)) => TopicError::new(name, RDKafkaErrorCode::UnknownTopicOrPartition),
             Err(error @ TopicError::Unavailable { .. }) => error,
             Err(
                 error @ (TopicError::Denied { .. }
@@ -394,68 +389,74 @@ pub fn ensure_topics<C: ClientContext>(
     }
 }
 
-/// Creates the topics whose count is not known.
-fn create_missing(
-    config: &ClientConfig,
-    wanted: Wanted<'_>,
-    counts: &[Option<i32>],
-) -> Result<Created, TopicError> {
-    let mut created = Created::All;
-    for names in missing(wanted.names, counts).chunks(CREATED_TOGETHER) {
-        if create_topics(config, Wanted { names, ..wanted })? == Created::Some {
-            created = Created::Some;
-        }
-    }
-    Ok(created)
+/// What is known so far of topics that should exist.
+struct Inquiry<'a, C: ClientContext> {
+    client: &'a Client<C>,
+    config: &'a ClientConfig,
+    admin: Option<AdminClient<Observed>>,
+    wanted: Wanted<'a>,
+    counts: Vec<Option<i32>>,
+    /// Whether more than a few topics are asked for by one request for all that the cluster has.
+    together: bool,
 }
 
-/// How partition counts are asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Ask {
-    /// More than a few topics by one request for all that the cluster has.
-    Together,
-    /// Each topic by its name.
-    Singly,
-}
-
-/// The names whose count is not known.
-fn missing<'a>(names: &[&'a str], counts: &[Option<i32>]) -> Vec<&'a str> {
-    let unknown = names
-        .iter()
-        .zip(counts)
-        .filter(|(_, count)| count.is_none());
-    unknown.map(|(name, _)| *name).collect()
-}
-
-/// Fills in the counts that are not known, of those topics that exist.
-fn fill_counts<C: ClientContext>(
-    client: &Client<C>,
-    names: &[&str],
-    counts: &mut [Option<i32>],
-    ask: Ask,
-    timeout: Duration,
-) -> Result<(), TopicError> {
-    let unknown = counts.iter().filter(|count| count.is_none()).count();
-    let first = names.first().copied().unwrap_or_default();
-    let all = if ask == Ask::Together && unknown > ASKED_SINGLY {
-        let metadata = client.fetch_metadata(None, timeout);
-        Some(metadata.map_err(|error| TopicError::from_client(first, &error))?)
-    } else {
-        None
-    };
-    let known: Option<HashMap<&str, &MetadataTopic>> = all.as_ref().map(|metadata| {
-        let topics = metadata.topics().iter();
-        topics.map(|topic| (topic.name(), topic)).collect()
-    });
-    for (name, count) in names.iter().zip(counts) {
-        if count.is_none() {
-            *count = match &known {
-                Some(known) => known.get(name).map_or(Ok(None), |topic| count_of(topic))?,
-                None => partition_count(client, name, timeout)?,
+impl<'a, C: ClientContext> Inquiry<'a, C> {
+    /// Asks for the counts that are not known, and creates the topics that do not exist; gives one of
+    /// those, if any.
+    fn attempt(&mut self, timeout: Duration) -> Result<Option<&'a str>, TopicError> {
+        self.ask(timeout)?;
+        let missing = self.missing();
+        for names in missing.chunks(CREATED_TOGETHER) {
+            let wanted = Wanted {
+                names,
+                ..self.wanted
             };
+            if create_topics(self.admin()?, wanted)? == Created::Some {
+                // One that exists although the list of all topics is without it may be asked for by name.
+                self.together = false;
+            }
         }
+        Ok(missing.first().copied())
     }
-    Ok(())
+
+    /// The names whose count is not known.
+    fn missing(&self) -> Vec<&'a str> {
+        let names = self.wanted.names.iter().zip(&self.counts);
+        let unknown = names.filter(|(_, count)| count.is_none());
+        unknown.map(|(name, _)| *name).collect()
+    }
+
+    fn ask(&mut self, timeout: Duration) -> Result<(), TopicError> {
+        if !self.together || self.missing().len() <= ASKED_SINGLY {
+            for (name, count) in self.wanted.names.iter().zip(&mut self.counts) {
+                if count.is_none() {
+                    *count = partition_count(self.client, name, timeout)?;
+                }
+            }
+            return Ok(());
+        }
+        let first = self.wanted.names.first().copied().unwrap_or_default();
+        // A producer compares each topic of an answer with each that it writes to; this client has none.
+        let metadata = self.admin()?.inner().fetch_metadata(None, timeout);
+        let metadata = metadata.map_err(|error| TopicError::from_client(first, &error))?;
+        let topics = metadata.topics().iter();
+        let known: HashMap<&str, &MetadataTopic> =
+            topics.map(|topic| (topic.name(), topic)).collect();
+        for (name, count) in self.wanted.names.iter().zip(&mut self.counts) {
+            if count.is_none() {
+                *count = known.get(name).map_or(Ok(None), |topic| count_of(topic))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn admin(&mut self) -> Result<&AdminClient<Observed>, ClientError> {
+        let admin = match self.admin.take() {
+            Some(admin) => admin,
+            None => admin_client(self.config)?,
+        };
+        Ok(self.admin.insert(admin))
+    }
 }
 
 /// The partition count of a topic; `None` where the cluster says that it does not exist.
@@ -506,7 +507,10 @@ pub enum Created {
 ///
 /// # Errors
 /// The cluster's answer to the first topic that is not there now, or that it gave none.
-pub fn create_topics(config: &ClientConfig, wanted: Wanted<'_>) -> Result<Created, TopicError> {
+pub fn create_topics(
+    admin: &AdminClient<Observed>,
+    wanted: Wanted<'_>,
+) -> Result<Created, TopicError> {
     let replication = wanted.replication;
     let mut topics = Vec::with_capacity(wanted.names.len());
     for name in wanted.names {
@@ -519,7 +523,6 @@ pub fn create_topics(config: &ClientConfig, wanted: Wanted<'_>) -> Result<Create
         topics.push(settings.fold(topic, |topic, (name, value)| topic.set(name, value)));
     }
     let first = wanted.names.first().copied().unwrap_or_default();
-    let admin = admin_client(config)?;
     let timeout =
         Some(ADMIN_TIMEOUT.max(CREATION_TIME * u32::try_from(topics.len()).unwrap_or(u32::MAX)));
     let options = AdminOptions::new()

@@ -463,7 +463,7 @@ mod tests {
             replication: -1,
             settings: &settings,
         };
-        kafka::create_topics(&config, wanted).unwrap();
+        kafka::create_topics(&kafka::admin_client(&config).unwrap(), wanted).unwrap();
     }
 
     /// `load` once the topic is known to every broker that is asked.

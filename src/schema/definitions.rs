@@ -11,6 +11,8 @@ pub mod stored;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use rpds::RedBlackTreeMapSync;
+
 use crate::position::Position;
 use crate::sql::alter::Alter;
 use crate::sql::collation::Collation;
@@ -41,7 +43,8 @@ pub enum Known {
 /// Definitions of tables and defaults of databases, at one place of the stream.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Definitions {
-    pub(super) tables: BTreeMap<Name, Known>,
+    // Each commit behind a change keeps a copy until it is stored; copies share what has not changed.
+    pub(super) tables: RedBlackTreeMapSync<Name, Known>,
     pub(super) databases: BTreeMap<String, Collation>,
     /// What is captured, in the words of the configuration: of which tables all are known.
     pub(super) scope: Option<String>,
@@ -109,21 +112,22 @@ impl Definitions {
             (Some(until), definition) => Known::Assumed { definition, until },
             (None, Some(definition)) => Known::Exact(definition),
             (None, None) => {
-                self.tables.remove(&name);
+                self.tables.remove_mut(&name);
                 return;
             }
         };
-        self.tables.insert(name, known);
+        self.tables.insert_mut(name, known);
     }
 
     /// Learns that the server does not tell how a table looks.
     pub fn untold(&mut self, name: Name, reason: &str) {
-        self.tables.insert(name, Known::Untold(Arc::from(reason)));
+        self.tables
+            .insert_mut(name, Known::Untold(Arc::from(reason)));
     }
 
     /// Says that a table exists, or may, and has changed since it was read.
     pub fn forget(&mut self, name: Name) {
-        self.tables.insert(name, lost(CHANGED));
+        self.tables.insert_mut(name, lost(CHANGED));
     }
 
     /// Learns the default collation of a database.
@@ -137,9 +141,10 @@ impl Definitions {
             let definition = definition.clone();
             match definition {
                 Some(definition) => {
-                    drop(self.tables.insert(name.clone(), Known::Exact(definition)))
+                    self.tables
+                        .insert_mut(name.clone(), Known::Exact(definition));
                 }
-                None => drop(self.tables.remove(name)),
+                None => drop(self.tables.remove_mut(name)),
             }
         }
     }
@@ -201,9 +206,8 @@ impl Definitions {
                 // Any table may have come, gone or changed.
                 self.scope = None;
                 touched.extend(self.tables.keys().cloned());
-                for known in self.tables.values_mut() {
-                    *known = lost(UNREAD);
-                }
+                let unread = |name: &Name| (name.clone(), lost(UNREAD));
+                self.tables = self.tables.keys().map(unread).collect();
             }
             Effect::Nothing => {}
         }
@@ -257,7 +261,7 @@ impl Definitions {
             Change::Alter(alter) => self.alter(alter, session, touched),
             Change::Rename { from, to } => self.rename(from, to, touched),
             Change::DropTable { table, .. } => {
-                self.tables.remove(table);
+                self.tables.remove_mut(table);
                 touched.push(table.clone());
             }
             Change::Truncate(_) => {}
@@ -278,7 +282,7 @@ impl Definitions {
                 self.databases.remove(database);
                 let gone: Vec<Name> = self.tables.keys().cloned().collect();
                 for name in gone.into_iter().filter(|name| name.database == *database) {
-                    self.tables.remove(&name);
+                    self.tables.remove_mut(&name);
                     touched.push(name);
                 }
             }
@@ -303,7 +307,7 @@ impl Definitions {
             None if if_not_exists && self.scope.is_none() => lost(UNSEEN),
             Some(_) | None => known,
         };
-        self.tables.insert(name.clone(), known);
+        self.tables.insert_mut(name.clone(), known);
         touched.push(name.clone());
     }
 
@@ -322,16 +326,18 @@ impl Definitions {
             Ok(definition) => Known::Exact(Arc::new(definition)),
             Err(error) => Known::Lost(Arc::from(error.to_string())),
         };
-        self.tables.remove(&alter.table);
-        self.tables.insert(to.clone(), known);
+        self.tables.remove_mut(&alter.table);
+        self.tables.insert_mut(to.clone(), known);
         touched.extend([alter.table.clone(), to.clone()]);
     }
 
     fn rename(&mut self, from: &Name, to: &Name, touched: &mut Vec<Name>) {
         touched.push(from.clone());
-        if let Some(Known::Exact(definition)) = self.tables.remove(from) {
+        let known = self.tables.get(from).cloned();
+        self.tables.remove_mut(from);
+        if let Some(Known::Exact(definition)) = known {
             let known = Known::Exact(Arc::new(definition.renamed(to.clone())));
-            self.tables.insert(to.clone(), known);
+            self.tables.insert_mut(to.clone(), known);
             touched.push(to.clone());
         } else if !matches!(self.tables.get(to), Some(Known::Assumed { .. })) {
             // What was read under the new name is this table, where the server was further than here.
@@ -340,7 +346,7 @@ impl Definitions {
     }
 
     fn lose(&mut self, name: &Name, reason: &str, touched: &mut Vec<Name>) {
-        self.tables.insert(name.clone(), lost(reason));
+        self.tables.insert_mut(name.clone(), lost(reason));
         touched.push(name.clone());
     }
 }

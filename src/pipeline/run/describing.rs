@@ -34,6 +34,8 @@ pub struct Describer {
     runtime: tokio::runtime::Handle,
     stop: Stop,
     server: Server,
+    // Names our look ahead to the server, which ends an older dump of the same name.
+    role: &'static str,
     conn: Option<Conn>,
     // All tables that are not known, as they are being read; dropping it gives that up.
     reading: JoinSet<Lesson>,
@@ -47,6 +49,7 @@ impl Describer {
             runtime: tokio::runtime::Handle::current(),
             stop: stop.clone(),
             server: server.clone(),
+            role: "look ahead",
             conn: None,
             reading: JoinSet::new(),
         }
@@ -69,7 +72,8 @@ impl Describer {
         let known: BTreeSet<Name> = known.collect();
         if self.server.full_metadata {
             begin.learning = true;
-            let reader = Describer::new(&self.database, &self.server, &self.stop);
+            let mut reader = Describer::new(&self.database, &self.server, &self.stop);
+            reader.role = "look ahead for all tables";
             self.reading.spawn(async move {
                 let lesson = read_all(&reader, &known).await;
                 lesson.unwrap_or_else(|error| reader.unread(&error))
@@ -162,9 +166,7 @@ impl Describer {
             return Ok(scan.touched());
         }
         let wire = Wire::connect(&self.database.mysql).await?;
-        let mut stream = wire
-            .dump(&request(&self.database, from, "look ahead"))
-            .await?;
+        let mut stream = wire.dump(&request(&self.database, from, self.role)).await?;
         let mut chunk = Chunk::default();
         while !scan.is_done() {
             if self.stop.borrow().is_some() {

@@ -3,7 +3,8 @@
 use std::thread;
 
 use super::Followed;
-use crate::faults::state;
+use crate::faults::{ToFile, state};
+use crate::support::config::ConfigDir;
 use crate::support::mysql::Mysql;
 use crate::support::remora::Remora;
 use crate::support::{DEADLINE, wait_for};
@@ -242,4 +243,35 @@ fn f26_statements_on_tables_that_are_not_captured_pass() {
         report.contains(&named) && !report.contains("INSERT"),
         "{report}"
     );
+}
+
+/// Tables are read while rows for them arrive: the look ahead over all of them and those for single ones do not
+/// end each other's dump.
+#[test]
+fn tables_are_read_beside_a_busy_stream() {
+    const TABLES: usize = 400;
+    const ROWS: usize = 20_000;
+    let mysql = Mysql::start(&["--binlog-row-metadata=FULL"]);
+    let tables =
+        |statement: &dyn Fn(usize) -> String| -> String { (0..TABLES).map(statement).collect() };
+    mysql.sql(&format!(
+        "CREATE DATABASE busy; USE busy; CREATE TABLE hot (id INT PRIMARY KEY); {}
+         RESET BINARY LOGS AND GTIDS; {}",
+        tables(&|n| format!("CREATE TABLE t{n} (id INT PRIMARY KEY, v INT DEFAULT 7); ")),
+        tables(&|n| format!("INSERT INTO t{n} (id) VALUES ({n}); ")),
+    ));
+    let config = ConfigDir::new();
+    let file = ToFile::add(&config, "busy", mysql.port(), "busy");
+    thread::scope(|scope| {
+        let insert = |n| format!("INSERT INTO busy.hot VALUES ({n}); ");
+        let inserts: String = (0..ROWS).map(insert).collect();
+        let writer = scope.spawn(move || mysql.sql(&inserts));
+        let _remora = Remora::start(&config);
+        let lines = wait_for("every row", DEADLINE, || {
+            let count = file.text().lines().count();
+            (count >= TABLES + ROWS).then_some(count)
+        });
+        assert_eq!(lines, TABLES + ROWS);
+        writer.join().unwrap();
+    });
 }
