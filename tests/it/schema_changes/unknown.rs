@@ -262,10 +262,10 @@ fn tables_are_read_beside_a_busy_stream() {
     ));
     let config = ConfigDir::new();
     let file = ToFile::add(&config, "busy", mysql.port(), "busy");
+    let insert = |n| format!("INSERT INTO busy.hot VALUES ({n}); ");
+    let inserts: String = (0..ROWS).map(insert).collect();
     thread::scope(|scope| {
-        let insert = |n| format!("INSERT INTO busy.hot VALUES ({n}); ");
-        let inserts: String = (0..ROWS).map(insert).collect();
-        let writer = scope.spawn(move || mysql.sql(&inserts));
+        let writer = scope.spawn(|| mysql.sql(&inserts));
         let _remora = Remora::start(&config);
         let lines = wait_for("every row", DEADLINE, || {
             let count = file.text().lines().count();
