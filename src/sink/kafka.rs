@@ -210,7 +210,10 @@ impl KafkaSink {
     /// Looks up the partition count of each topic of the batch, or creates the topic.
     fn resolve(&mut self, batch: &Batch) -> Result<(), SinkError> {
         let unknown = |name: &&Arc<str>| !self.topics.contains_key(*name);
-        let new: Vec<&Arc<str>> = batch.topics.iter().filter(unknown).collect();
+        let mut new: Vec<&Arc<str>> = batch.topics.iter().filter(unknown).collect();
+        // A batch names a topic again for each run of its records.
+        new.sort_unstable();
+        new.dedup();
         if !new.is_empty() {
             let names: Vec<&str> = new.iter().map(|name| &***name).collect();
             for (name, partitions) in new.into_iter().zip(self.open(&names)?) {
