@@ -214,7 +214,7 @@ def table(path):
         for name, m in medians.items():
             cells = (f"{m[key]:>13,.{digits}f}" if m.get(key) is not None else f"{'':>13}" for key, _, digits in shown)
             print(f"{name:<24}" + "".join(cells))
-        ratios(medians)
+        ratios(names)
         threads(names)
 
 
@@ -223,15 +223,22 @@ def median(figures):
     return {key: statistics.median(f[key] for f in figures if f.get(key) is not None) for key in keys}
 
 
-def ratios(medians):
-    ours = medians.get("remora", {})
+def ratios(names):
+    """Ratios of figures of the same round: from one quarter of an hour to the next the machine differs too much."""
+    ours = names.get("remora", [])
+
+    def ratio(theirs, key):
+        pairs = [(a[key], b[key]) for a, b in zip(ours, theirs) if a.get(key) and b.get(key)]
+        return statistics.median(a / b for a, b in pairs) if pairs else None
+
     for other in ("bare", "debezium-tuned", "debezium"):
-        theirs = medians.get(other, {})
-        if ours.get("records_per_s") and theirs.get("records_per_s"):
-            rate = ours["records_per_s"] / theirs["records_per_s"]
-            cpu = theirs["cpu_s"] / max(ours["cpu_s"], 0.01)
-            memory = theirs["peak_rss_mb"] / ours["peak_rss_mb"]
-            print(f"remora to {other}: {rate:.2f} times the records a second, 1/{cpu:.1f} of the CPU seconds, 1/{memory:.1f} of the memory")
+        theirs = names.get(other, [])
+        rate, cpu, memory = (ratio(theirs, key) for key in ("records_per_s", "cpu_s", "peak_rss_mb"))
+        if rate and cpu and memory:
+            print(
+                f"remora to {other}, median of the rounds' ratios: {rate:.2f} times the records a second, "
+                f"1/{1 / cpu:.1f} of the CPU seconds, 1/{1 / memory:.1f} of the memory"
+            )
 
 
 def threads(names):
