@@ -6,13 +6,14 @@
 use std::sync::Arc;
 
 use regex::Regex;
-use remora::config::modes::Modes;
+use remora::config::modes::{Envelope, Modes};
 use remora::config::{RowImage, Skipped};
 use remora::encode::envelope::Style;
 use remora::pipeline::error::Error;
 use remora::pipeline::{Begin, Bounds, Input, Outbox, State};
 use remora::position::{FilePosition, GtidSet, Position};
 use remora::schema::catalog::Rules;
+use remora::schema::columns::ColumnRules;
 use remora::schema::definitions::Definitions;
 use remora::sink::batch::{Batch, BatchSeq};
 use remora::source::chunk::Chunk;
@@ -62,8 +63,12 @@ pub(crate) fn state(prefix: &str, include: Vec<Regex>) -> State {
         exclude: Vec::new(),
         read_minimal: true,
         modes: Modes::default(),
+        envelope: Envelope::default(),
+        columns: ColumnRules::default(),
     };
     let style = Style {
+        skip_unchanged: false,
+        envelope: Envelope::default(),
         name: prefix.to_owned(),
         tombstones: true,
         ids: false,

@@ -4,6 +4,7 @@
 //! types, or all findings at once. Never connects anywhere, and never shows a secret.
 
 mod check;
+mod columns;
 pub mod docs;
 mod keys;
 mod layer;
@@ -12,6 +13,7 @@ mod load;
 pub mod modes;
 mod raw;
 mod secret;
+mod similar;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -23,8 +25,9 @@ use std::time::Duration;
 
 use regex::Regex;
 
-use crate::config::modes::Modes;
+use crate::config::modes::{Envelope, Modes};
 use crate::error::{Classify, Fault, Secret};
+use crate::schema::columns::ColumnRules;
 
 /// The whole configuration of one process.
 #[derive(Debug)]
@@ -206,6 +209,8 @@ pub struct Capture {
     pub include: Vec<Regex>,
     /// And none of these does.
     pub exclude: Vec<Regex>,
+    /// Which columns are shown, and which make the key.
+    pub columns: ColumnRules,
     /// Rows that foreign keys change without a trace in the binlog are known to be missed.
     pub accept_cascades: bool,
 }
@@ -223,6 +228,10 @@ pub struct Records {
     pub headers_context: bool,
     /// The change id as header `__remora.id`.
     pub headers_id: bool,
+    /// The form of keys and values.
+    pub envelope: Envelope,
+    /// An update that changes nothing that is shown becomes no record (`skip.messages.without.change`).
+    pub skip_unchanged: bool,
 }
 
 /// `[sink]`: where records go.
@@ -322,6 +331,14 @@ pub fn load_with(
     overrides: &Overrides,
 ) -> Result<Config, ConfigErrors> {
     load::read(dir, environment, overrides)
+}
+
+/// An entry of `capture.include_columns` or `capture.exclude_columns`, as it is read there.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn column_pattern(entry: &str) -> Result<Regex, String> {
+    columns::column_pattern(entry)
 }
 
 /// An entry of `capture.include` or `capture.exclude`, as it is read there.

@@ -11,7 +11,7 @@ use regex::Regex;
 use serde::de::IgnoredAny;
 
 use crate::checkpoint::record;
-use crate::config::modes::Modes;
+use crate::config::modes::{Envelope, Modes};
 use crate::config::{RowImage, Skipped};
 use crate::cursor::Cursor;
 use crate::decode::image::{self, ImageError, Sparse};
@@ -24,6 +24,7 @@ use crate::pipeline::error::Error;
 use crate::pipeline::{Begin, Bounds, Input, Outbox, State};
 use crate::position::{FilePosition, GtidSet, Position};
 use crate::schema::catalog::Rules;
+use crate::schema::columns::ColumnRules;
 use crate::schema::definitions::{Definitions, Session};
 use crate::schema::plan::{Layout, Plan, layout};
 use crate::schema::table_map;
@@ -190,6 +191,8 @@ fn read_rows(rows: &Rows<'_>, plan: &Plan, sparse: Option<&Sparse<'_>>) -> Optio
         ids: true,
         unavailable: "unavailable".to_owned(),
         skipped: Skipped::default(),
+        envelope: Envelope::default(),
+        skip_unchanged: false,
     });
     encoder.set_images(sparse);
     let origin = Origin {
@@ -390,8 +393,12 @@ fn stream(data: &[u8]) {
         exclude: Regex::new("other").into_iter().collect(),
         read_minimal: true,
         modes: Modes::default(),
+        envelope: Envelope::default(),
+        columns: ColumnRules::default(),
     };
     let style = Style {
+        skip_unchanged: false,
+        envelope: Envelope::default(),
         name: "p".to_owned(),
         tombstones: true,
         ids: true,

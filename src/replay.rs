@@ -13,7 +13,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use regex::Regex;
 use serde::Serialize;
 
-use crate::config::modes::Modes;
+use crate::config::modes::{Envelope, Modes};
 use crate::config::{RowImage, Skipped};
 use crate::encode::envelope::Style;
 use crate::error::{Classify, Fault};
@@ -22,6 +22,7 @@ use crate::pipeline::error::Error;
 use crate::pipeline::{Begin, Bounds, Counts, Input, Outbox, State};
 use crate::position::{FilePosition, Position};
 use crate::schema::catalog::Rules;
+use crate::schema::columns::ColumnRules;
 use crate::schema::definitions::Definitions;
 use crate::sink::SinkError;
 use crate::sink::batch::{Batch, BatchSeq};
@@ -147,8 +148,12 @@ fn state(replay: &Replay) -> State {
         exclude: replay.exclude.clone(),
         read_minimal: true,
         modes: Modes::default(),
+        envelope: Envelope::default(),
+        columns: ColumnRules::default(),
     };
     let style = Style {
+        skip_unchanged: false,
+        envelope: Envelope::default(),
         name: replay.topic_prefix.clone(),
         tombstones: true,
         ids: replay.ids,

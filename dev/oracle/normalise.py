@@ -4,7 +4,8 @@
 
 Records are JSON objects, one a line: topic, key, value, headers. Clock readings and thread ids become 0, the connector's
 version VERSION, the binlog's name FILE, the run's id RUN-ID. GTIDs and positions become their number in order of
-appearance, so that it still shows which records share a transaction or an event. Numbers, escapes and the order of
+appearance, so that it still shows which records share a transaction or an event. A schema beside a payload stays where
+it appears first, and is its number in order of appearance after that. Numbers, escapes and the order of
 members stay as they are written: two normalised files can be compared as text.
 """
 import re
@@ -23,8 +24,15 @@ def numbered(seen, found):
     return seen.setdefault(found, len(seen) + 1)
 
 
+def is_schema(path):
+    """Whether a converter with schemas puts one at this place of the record."""
+    return path in (("key", "schema"), ("value", "schema")) or path[:1] == ("headers",) and path[2:] == ("schema",)
+
+
 def replacement(path, token, state):
     """What stands at this place of the record instead of the token."""
+    if path[1:2] == ("payload",):
+        path = path[:1] + path[2:]
     if token == "null":
         return token
     if path in CLOCKS or path == (*SOURCE, "thread"):
@@ -45,9 +53,11 @@ def replacement(path, token, state):
 
 def normalised(line, state):
     """One record. `stack` holds, for each open object, the member at hand, and None for an array."""
-    parts, stack, name = [], [], False
+    parts, stack, name, schema = [], [], False, None
     for token in TOKEN.findall(line):
         if token == "{":
+            if is_schema(tuple(stack)):
+                schema = len(parts)
             stack.append("")
             name = True
         elif token == "[":
@@ -55,6 +65,12 @@ def normalised(line, state):
             name = False
         elif token in "]}":
             stack.pop()
+            if is_schema(tuple(stack)):
+                text = "".join(parts[schema:])
+                if text in state["schemas"]:
+                    parts[schema:] = [f'"SCHEMA-{state["schemas"][text]}"']
+                    continue
+                numbered(state["schemas"], text)
         elif token == ",":
             name = bool(stack) and stack[-1] is not None
         elif token == ":":
@@ -70,7 +86,7 @@ def normalised(line, state):
 def main():
     sys.stdin.reconfigure(encoding="utf-8", newline="\n")
     sys.stdout.reconfigure(encoding="utf-8", newline="\n")
-    state = {"gtids": {}, "positions": {}, "file": None}
+    state = {"gtids": {}, "positions": {}, "schemas": {}, "file": None}
     for line in sys.stdin:
         if line.strip():
             sys.stdout.write(normalised(line, state))

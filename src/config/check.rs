@@ -12,15 +12,17 @@ use std::time::Duration;
 use regex::{Regex, RegexBuilder};
 use tracing_subscriber::EnvFilter;
 
+use super::columns;
 use super::layer::Context;
 use super::modes::{
-    BigintUnsigned, BinaryMode, DecimalMode, InvalidDate, InvalidTextMode, Modes, TimePrecision,
+    BigintUnsigned, BinaryMode, DecimalMode, Envelope, EnvelopeVersion, InvalidDate,
+    InvalidTextMode, Modes, TimePrecision,
 };
 use super::raw::{
     RawBigintUnsigned, RawBinary, RawCapture, RawCascades, RawCheckpoint, RawDaemon, RawDatabase,
-    RawDecimal, RawInvalidDate, RawInvalidText, RawKafka, RawLogFormat, RawMysql, RawRowImage,
-    RawSchema, RawSink, RawSinkType, RawSpool, RawStart, RawStore, RawTimePrecision, RawTls,
-    RawTlsMode, RawTypes,
+    RawDecimal, RawEnvelopeVersion, RawInvalidDate, RawInvalidText, RawKafka, RawLogFormat,
+    RawMasks, RawMysql, RawRowImage, RawSchema, RawSink, RawSinkType, RawSpool, RawStart, RawStore,
+    RawTimePrecision, RawTls, RawTlsMode, RawTypes,
 };
 use super::{
     Capture, Checkpoint, CheckpointStore, Daemon, Database, Kafka, LogFormat, Mysql, Place,
@@ -77,13 +79,21 @@ pub(super) fn database(name: &str, raw: RawDatabase, context: &mut Context) -> D
             RawStart::Earliest => Start::Earliest,
         }),
         mysql: mysql(raw.mysql, &topic_prefix, context),
-        capture: capture(&raw.capture, context),
+        capture: capture(&raw.capture, &raw.masks, context),
         records: Records {
             tombstones: raw.records.tombstones,
             skipped: skipped(&raw.records.skipped_operations, context),
             unavailable_value: unavailable_value(raw.records.unavailable_value, context),
             headers_context: raw.headers.context,
             headers_id: raw.headers.id,
+            skip_unchanged: raw.records.skip_unchanged,
+            envelope: Envelope {
+                schemas: raw.envelope.schemas,
+                version: match raw.envelope.version {
+                    RawEnvelopeVersion::V3 => EnvelopeVersion::V3,
+                    RawEnvelopeVersion::V1_9 => EnvelopeVersion::V1_9,
+                },
+            },
         },
         modes: modes(&raw.types),
         checkpoint: checkpoint(name, raw.checkpoint, &sink, context),
@@ -275,7 +285,7 @@ fn is_loopback(host: &str) -> bool {
 }
 
 /// The text of a file that only we may read.
-fn private(path: &str, key: &str, context: &mut Context) -> Secret {
+pub(super) fn private(path: &str, key: &str, context: &mut Context) -> Secret {
     secret::read(path).unwrap_or_else(|error| {
         context.report(key, &error.to_string(), &error.remedy());
         Secret::default()
@@ -317,10 +327,11 @@ fn skipped(operations: &[String], context: &mut Context) -> Skipped {
     skipped
 }
 
-fn capture(raw: &RawCapture, context: &mut Context) -> Capture {
+fn capture(raw: &RawCapture, masks: &RawMasks, context: &mut Context) -> Capture {
     Capture {
         include: tables(&raw.include, "capture.include", context),
         exclude: tables(&raw.exclude, "capture.exclude", context),
+        columns: columns::rules(raw, masks, context),
         accept_cascades: matches!(raw.cascades, RawCascades::Accept),
     }
 }
@@ -345,6 +356,10 @@ pub(super) fn table_pattern(entry: &str) -> Result<Regex, String> {
     if entry.chars().all(literal) {
         return Err("can never match, since it has no dot between database and table".to_owned());
     }
+    anchored(entry)
+}
+
+pub(super) fn anchored(entry: &str) -> Result<Regex, String> {
     let compile = |pattern: &str| {
         RegexBuilder::new(pattern)
             .case_insensitive(true)

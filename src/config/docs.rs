@@ -142,8 +142,8 @@ fn toml(text: &mut String, keys: &[Key], shown: Shown) {
                 format!("#{name} = {example}\n")
             }
             Unset::Nothing { .. } if key.kind == Kind::Password => {
-                "# password: only by environment variable REMORA__NAME__MYSQL__PASSWORD\n"
-                    .to_owned()
+                let variable = key.path.to_uppercase().replace('.', "__");
+                format!("# {name}: only by environment variable REMORA__NAME__{variable}\n")
             }
             Unset::Nothing { example } => {
                 comment(text, "No default.");

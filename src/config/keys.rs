@@ -99,46 +99,6 @@ pub(super) fn is_table(keys: &[Key], path: &str) -> bool {
     })
 }
 
-/// The key or table that a wrong path most likely stands for: the same name in another table, or a
-/// few letters away.
-pub(super) fn similar(keys: &'static [Key], path: &str) -> Option<&'static str> {
-    let name = |path: &str| path.rsplit('.').next().map(str::to_owned);
-    let mut same_name = keys.iter().filter(|key| name(key.path) == name(path));
-    if let (Some(key), None) = (same_name.next(), same_name.next()) {
-        return Some(key.path);
-    }
-    let tables = keys
-        .iter()
-        .filter_map(|key| key.path.rsplit_once('.').map(|(table, _)| table));
-    keys.iter()
-        .map(|key| key.path)
-        .chain(tables)
-        .map(|candidate| (distance(candidate, path), candidate))
-        .min()
-        .filter(|(distance, candidate)| *distance <= 3 && distance * 2 <= candidate.len())
-        .map(|(_, candidate)| candidate)
-}
-
-/// How many letters must be inserted, removed or replaced to get from one text to the other.
-pub(super) fn distance(from: &str, to: &str) -> usize {
-    // One row of the table of distances between prefixes; Levenshtein's algorithm.
-    let mut row: Vec<usize> = (0..=to.chars().count()).collect();
-    for (line, left) in from.chars().enumerate() {
-        let mut diagonal = line;
-        let mut previous = line + 1;
-        for (cell, right) in row.iter_mut().skip(1).zip(to.chars()) {
-            let replaced = diagonal + usize::from(left != right);
-            diagonal = *cell;
-            previous = replaced.min(diagonal + 1).min(previous + 1);
-            *cell = previous;
-        }
-        if let Some(first) = row.first_mut() {
-            *first = line + 1;
-        }
-    }
-    row.last().copied().unwrap_or_default()
-}
-
 /// The keys of `daemon.toml`.
 pub(super) static DAEMON: &[Key] = &[
     Key {
@@ -342,6 +302,24 @@ pub(super) static DATABASE: &[Key] = &[
         about: "Tables that are left out of those, as Debezium's `table.exclude.list`.",
     },
     Key {
+        path: "capture.include_columns",
+        kind: Kind::List,
+        unset: Unset::Is("[]"),
+        about: "Columns that records show, as Debezium's `column.include.list`: regular expressions on the whole of `database.table.column`, in any letter case. Empty means all. A column of the key stays in the key.",
+    },
+    Key {
+        path: "capture.exclude_columns",
+        kind: Kind::List,
+        unset: Unset::Is("[]"),
+        about: "Columns that records leave out, as Debezium's `column.exclude.list`. Only one of the two lists may be set.",
+    },
+    Key {
+        path: "capture.key_columns",
+        kind: Kind::List,
+        unset: Unset::Is("[]"),
+        about: "Other columns than the primary key's as the key of a record, as Debezium's `message.key.columns`: entries such as `'shop\\.orders:customer,number'`, a regular expression on `database.table` and columns of its tables, which make the key in this order.",
+    },
+    Key {
         path: "capture.cascades",
         kind: Kind::Word(&["refuse", "accept"]),
         unset: Unset::Is("\"refuse\""),
@@ -360,10 +338,68 @@ pub(super) static DATABASE: &[Key] = &[
         about: "Operations that become no records (`skipped.operations`): `c` insert, `u` update, `d` delete, `t` truncate.",
     },
     Key {
+        path: "records.skip_unchanged",
+        kind: Kind::Bool,
+        unset: Unset::Is("false"),
+        about: "An update that changes no column that the record shows becomes no record (`skip.messages.without.change`).",
+    },
+    Key {
         path: "records.unavailable_value",
         kind: Kind::Text,
         unset: Unset::Is(r#""__debezium_unavailable_value""#),
         about: "What stands for a text, or as bytes for a binary value, that the log does not hold (`unavailable.value.placeholder`); only with `mysql.row_image = \"any\"`.",
+    },
+    Key {
+        path: "masks.stars",
+        kind: Kind::List,
+        unset: Unset::Is("[]"),
+        about: "Text columns whose values become stars, NULL too (`column.mask.with.N.chars`): entries such as `'10: shop\\.users\\.name'`, the number of stars and a regular expression on `database.table.column`. A key keeps its values as they are; the first mask that matches a column counts.",
+    },
+    Key {
+        path: "masks.truncate",
+        kind: Kind::List,
+        unset: Unset::Is("[]"),
+        about: "Text columns of which the first characters are kept (`column.truncate.to.N.chars`): entries such as `'20: shop\\.notes\\.text'`.",
+    },
+    Key {
+        path: "masks.hash",
+        kind: Kind::List,
+        unset: Unset::Is("[]"),
+        about: "Text columns whose values become the hexadecimal digest of salt and value (`column.mask.hash.v2`): entries such as `'SHA-256: shop\\.users\\.email'`, with MD5, SHA-1, SHA-224, SHA-256, SHA-384 or SHA-512. A digest is cut to the column's length.",
+    },
+    Key {
+        path: "masks.hash_v1",
+        kind: Kind::List,
+        unset: Unset::Is("[]"),
+        about: "The same over the value as Java serialises it (`column.mask.hash`), for digests that Debezium has written so.",
+    },
+    Key {
+        path: "masks.salt_file",
+        kind: Kind::Text,
+        unset: Unset::Nothing {
+            example: r#""/run/secrets/mask_salt""#,
+        },
+        about: "File that holds the salt of the digests; treated as `mysql.password_file`.",
+    },
+    Key {
+        path: "masks.salt",
+        kind: Kind::Password,
+        unset: Unset::Nothing {
+            example: r#""...""#,
+        },
+        about: "The salt itself. It stands above `masks.salt_file`; digests need one of the two.",
+    },
+    Key {
+        path: "envelope.schemas",
+        kind: Kind::Bool,
+        unset: Unset::Is("false"),
+        about: "Each key and value is an object of `schema` and `payload`, as Connect's JsonConverter writes them with `schemas.enable` (its own default is true).",
+    },
+    Key {
+        path: "envelope.version",
+        kind: Kind::Word(&["3", "1.9"]),
+        unset: Unset::Is("\"3\""),
+        about: "Which release of Debezium the envelope is that of: `3` (and 2.7), or `1.9` for consumers that know no `ts_us` and `ts_ns` and expect `transaction` last.",
     },
     Key {
         path: "types.decimal",
@@ -545,24 +581,6 @@ pub(super) static DATABASE: &[Key] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn distance_counts_letters() {
-        assert_eq!(distance("", "abc"), 3);
-        assert_eq!(distance("abc", ""), 3);
-        assert_eq!(distance("kitten", "sitting"), 3);
-        assert_eq!(distance("mysql", "mysql"), 0);
-    }
-
-    #[test]
-    fn similar_finds_a_misspelt_or_misplaced_key() {
-        assert_eq!(similar(DATABASE, "mysql.hots"), Some("mysql.host"));
-        assert_eq!(similar(DATABASE, "mysq"), Some("mysql"));
-        assert_eq!(similar(DATABASE, "host"), Some("mysql.host"));
-        assert_eq!(similar(DATABASE, "strat"), Some("start"));
-        assert_eq!(similar(DATABASE, "records.headers"), None);
-        assert_eq!(similar(DATABASE, "completely_different"), None);
-    }
 
     #[test]
     fn paths_are_unique_and_tables_stand_together() {

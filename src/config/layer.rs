@@ -11,6 +11,7 @@ use ::config::{ConfigError, Environment, File, FileFormat, Map, Source, Value, V
 use serde::de::DeserializeOwned;
 
 use super::keys::{self, Key, Kind, Unset};
+use super::similar;
 use super::{Finding, Place, librdkafka};
 
 /// Begins the name of every variable that is ours.
@@ -297,7 +298,7 @@ impl Layers {
             );
             return;
         }
-        let remedy = match (keys::similar(self.keys, path), place) {
+        let remedy = match (similar::similar(self.keys, path), place) {
             (Some(similar), Place::Variable(_)) => {
                 format!(
                     "did you mean {}?",

@@ -13,7 +13,7 @@ use super::layer::{Context, Layers, PREFIX, SEPARATOR};
 use super::raw::{RawDaemon, RawDatabase};
 use super::{
     CheckpointStore, Config, ConfigErrors, Daemon, Database, Finding, Overrides, Place, Sink,
-    SinkOverride, Start, check, keys,
+    SinkOverride, Start, check, keys, similar,
 };
 
 /// The part of a variable's name that stands for `daemon.toml`.
@@ -340,7 +340,7 @@ fn unknown_databases(variables: &Variables, loaded: &[Loaded]) -> Vec<Finding> {
         }
         let near = loaded
             .iter()
-            .map(|file| (keys::distance(&file.stem, stem), &file.stem))
+            .map(|file| (similar::distance(&file.stem, stem), &file.stem))
             .min()
             .filter(|(distance, near)| distance * 2 <= near.len());
         let remedy = match near {

@@ -19,6 +19,25 @@ pub struct Modes {
     pub invalid_date: InvalidDate,
 }
 
+/// `[envelope]`: the form of keys and values.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Envelope {
+    /// Each payload has its schema beside it (`schemas.enable` of Connect's JsonConverter).
+    pub schemas: bool,
+    /// Whose members, in whose order.
+    pub version: EnvelopeVersion,
+}
+
+/// Which release of Debezium an envelope is that of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum EnvelopeVersion {
+    /// 2.7 and all of 3.
+    #[default]
+    V3,
+    /// 1.9: a source block without `ts_us` and `ts_ns`, and `transaction` behind `ts_ms`.
+    V1_9,
+}
+
 /// What DECIMAL becomes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum DecimalMode {

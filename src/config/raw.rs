@@ -51,6 +51,8 @@ pub(super) struct RawDatabase {
     pub(super) mysql: RawMysql,
     pub(super) capture: RawCapture,
     pub(super) records: RawRecords,
+    pub(super) masks: RawMasks,
+    pub(super) envelope: RawEnvelope,
     pub(super) types: RawTypes,
     pub(super) headers: RawHeaders,
     pub(super) sink: RawSink,
@@ -138,6 +140,9 @@ pub(super) enum RawTlsMode {
 pub(super) struct RawCapture {
     pub(super) include: Vec<String>,
     pub(super) exclude: Vec<String>,
+    pub(super) include_columns: Vec<String>,
+    pub(super) exclude_columns: Vec<String>,
+    pub(super) key_columns: Vec<String>,
     pub(super) cascades: RawCascades,
 }
 
@@ -155,7 +160,37 @@ pub(super) enum RawCascades {
 pub(super) struct RawRecords {
     pub(super) tombstones: bool,
     pub(super) skipped_operations: Vec<String>,
+    pub(super) skip_unchanged: bool,
     pub(super) unavailable_value: String,
+}
+
+#[derive(Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawMasks {
+    pub(super) stars: Vec<String>,
+    pub(super) truncate: Vec<String>,
+    pub(super) hash: Vec<String>,
+    pub(super) hash_v1: Vec<String>,
+    pub(super) salt_file: Option<String>,
+    pub(super) salt: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawEnvelope {
+    pub(super) schemas: bool,
+    pub(super) version: RawEnvelopeVersion,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+pub(super) enum RawEnvelopeVersion {
+    #[serde(rename = "3")]
+    V3,
+    #[serde(rename = "1.9")]
+    V1_9,
 }
 
 #[derive(Deserialize)]

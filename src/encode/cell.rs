@@ -110,6 +110,11 @@ pub fn write(
         }
         Cell::Vector { prefix } => write_vector(out, prefixed(cursor, *prefix)?)?,
         Cell::Hidden(layout) => skip(cursor, *layout)?,
+        Cell::Masked(text) => {
+            let start = out.len();
+            write(out, &text.column, cursor, scratch)?;
+            text.masked.apply(out, start);
+        }
         Cell::Decimal(packed) => write_decimal(out, cursor, packed)?,
         Cell::DecimalText(packed) => write_decimal_text(out, cursor, packed)?,
         Cell::DecimalDouble(Packed {
@@ -227,7 +232,7 @@ fn write_temporal(
         Cell::Decimal(_) | Cell::DecimalText(_) | Cell::DecimalDouble(_) => {}
         Cell::Text { .. } | Cell::FixedBytes { .. } | Cell::Bytes { .. } => {}
         Cell::Enum { .. } | Cell::Set { .. } | Cell::Json { .. } | Cell::Geometry { .. } => {}
-        Cell::Vector { .. } | Cell::Hidden(_) => {}
+        Cell::Vector { .. } | Cell::Hidden(_) | Cell::Masked(_) => {}
     }
     Ok(())
 }
@@ -459,6 +464,7 @@ mod tests {
     use crate::schema::declared::Declared;
     use crate::schema::plan::Plan;
     use crate::schema::table_map::{ColumnShape, Shape, code};
+    use crate::sql::definition::DefaultValue;
 
     /// What the bytes become in a column of this code.
     fn check(shape: ColumnShape, modes: Modes, bytes: &[u8], expected: &str) {
@@ -490,7 +496,7 @@ mod tests {
         ColumnShape {
             meta: [digits, 0],
             declared: Declared {
-                default: Some(default.to_owned()),
+                default: DefaultValue::Literal(default.to_owned()),
                 ..Declared::default()
             },
             ..of(code)

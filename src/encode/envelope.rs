@@ -4,6 +4,7 @@
 //! rows of an event share (the source block but for its row number) is written once per event and
 //! copied. Shape: Debezium 3.6, JSON without schemas. No IO, no clock: the time comes with the event.
 
+mod keys;
 mod sparse;
 
 use std::borrow::Cow;
@@ -11,23 +12,22 @@ use std::io::Write;
 use std::sync::Arc;
 
 use crate::config::Skipped;
+use crate::config::modes::{Envelope, EnvelopeVersion};
 use crate::cursor::Cursor;
 use crate::decode::image::Sparse;
 use crate::decode::jsonb::diff::DiffError;
 use crate::encode::cell::{self, CellError};
+use crate::encode::envelope::keys::Image;
 use crate::encode::envelope::sparse::Images;
 use crate::error::{Classify, Fault};
 use crate::event::Operation;
 use crate::position::Gtid;
-use crate::schema::plan::{Cell, Plan};
+use crate::schema::plan::Plan;
 use crate::sink::batch::{Batch, Link, Record, Span};
 use crate::text::json;
 
 /// `source.version`.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
-
-/// A primary key has at most this many columns in MySQL.
-const KEY_COLUMNS_MAX: usize = 16;
 
 /// What the records of one database look like.
 #[derive(Clone, Debug)]
@@ -42,6 +42,10 @@ pub struct Style {
     pub skipped: Skipped,
     /// What stands for a text that the log does not hold.
     pub unavailable: String,
+    /// The form of keys and values.
+    pub envelope: Envelope,
+    /// An update that changes nothing that is shown becomes no record.
+    pub skip_unchanged: bool,
 }
 
 /// Where the rows of an event come from.
@@ -171,14 +175,9 @@ pub struct Encoder {
     // `GTID/` or `file:offset/` of the current event's group.
     id: Vec<u8>,
     scratch: Vec<u8>,
+    // Values of the current row's key that are not in its images.
+    aside: Vec<u8>,
     sparse: Images,
-}
-
-/// Where the values of the key's columns stand in the batch, and the image they are part of.
-#[derive(Clone, Copy, Default)]
-struct Image {
-    span: Span,
-    key: [Span; KEY_COLUMNS_MAX],
 }
 
 impl Encoder {
@@ -199,6 +198,7 @@ impl Encoder {
             rest: empty(),
             id: empty(),
             scratch: empty(),
+            aside: empty(),
         }
     }
 
@@ -215,10 +215,13 @@ impl Encoder {
         json::write_u64(head, origin.commit_us / 1000);
         head.extend_from_slice(b",\"snapshot\":\"false\",\"db\":");
         head.extend_from_slice(&plan.database_json);
-        head.extend_from_slice(b",\"sequence\":null,\"ts_us\":");
-        json::write_u64(head, origin.commit_us);
-        head.extend_from_slice(b",\"ts_ns\":");
-        json::write_u64(head, origin.commit_us.saturating_mul(1000));
+        head.extend_from_slice(b",\"sequence\":null");
+        if self.style.envelope.version == EnvelopeVersion::V3 {
+            head.extend_from_slice(b",\"ts_us\":");
+            json::write_u64(head, origin.commit_us);
+            head.extend_from_slice(b",\"ts_ns\":");
+            json::write_u64(head, origin.commit_us.saturating_mul(1000));
+        }
         head.extend_from_slice(b",\"table\":");
         head.extend_from_slice(&plan.table_json);
         head.extend_from_slice(b",\"server_id\":");
@@ -257,6 +260,7 @@ impl Encoder {
     ) -> Result<(), RowError> {
         let (bytes, records) = (batch.bytes.len(), batch.records.len());
         self.number = number;
+        self.aside.clear();
         let result = self.try_row(batch, plan, cursor);
         let too_large = batch.bytes.len() > u32::MAX as usize;
         if result.is_err() || too_large {
@@ -277,7 +281,7 @@ impl Encoder {
             in_event: 0,
             in_group: 0,
         };
-        let start = batch.bytes.len();
+        let start = begin_value(&mut batch.bytes, plan);
         batch
             .bytes
             .extend_from_slice(b"{\"before\":null,\"after\":null");
@@ -298,16 +302,27 @@ impl Encoder {
             Some(thread) => json::write_u64(tail, u64::from(thread)),
             None => tail.extend_from_slice(b"null"),
         }
-        tail.extend_from_slice(b",\"query\":null},\"transaction\":null,\"op\":\"");
+        tail.extend_from_slice(b",\"query\":null}");
         let close = &mut self.close;
         close.clear();
         close.extend_from_slice(b"\",\"ts_ms\":");
         json::write_u64(close, origin.now_ns / 1_000_000);
-        close.extend_from_slice(b",\"ts_us\":");
-        json::write_u64(close, origin.now_ns / 1000);
-        close.extend_from_slice(b",\"ts_ns\":");
-        json::write_u64(close, origin.now_ns);
-        close.push(b'}');
+        match self.style.envelope.version {
+            EnvelopeVersion::V3 => {
+                tail.extend_from_slice(b",\"transaction\":null");
+                close.extend_from_slice(b",\"ts_us\":");
+                json::write_u64(close, origin.now_ns / 1000);
+                close.extend_from_slice(b",\"ts_ns\":");
+                json::write_u64(close, origin.now_ns);
+            }
+            EnvelopeVersion::V1_9 => close.extend_from_slice(b",\"transaction\":null"),
+        }
+        tail.extend_from_slice(b",\"op\":\"");
+        close.extend_from_slice(if self.style.envelope.schemas {
+            b"}}"
+        } else {
+            b"}"
+        });
         let rest = &mut self.rest;
         rest.clear();
         rest.extend_from_slice(tail);
@@ -336,7 +351,7 @@ impl Encoder {
             return self.sparse_row(batch, plan, cursor);
         }
         let operation = self.operation;
-        let start = batch.bytes.len();
+        let start = begin_value(&mut batch.bytes, plan);
         batch.bytes.extend_from_slice(b"{\"before\":");
         let before = match operation {
             Operation::Insert => None,
@@ -363,7 +378,14 @@ impl Encoder {
         images: (Option<Image>, Option<Image>),
     ) {
         match images {
-            (Some(before), Some(after)) if key_differs(batch, plan, &before, &after) => {
+            (Some(before), Some(after))
+                if self.style.skip_unchanged
+                    && self.sparse.tells_changes()
+                    && batch.bytes_of(before.span) == batch.bytes_of(after.span) =>
+            {
+                batch.bytes.truncate(start);
+            }
+            (Some(before), Some(after)) if self.key_differs(batch, plan, &before, &after) => {
                 self.key_change(batch, plan, &before, &after);
             }
             (_, Some(image)) => self.finish(batch, plan, start, &image),
@@ -401,19 +423,23 @@ impl Encoder {
                         source,
                     }
                 })?;
-            } else if !matches!(column.cell, Cell::Hidden(_)) {
-                out.extend_from_slice(b"null");
+            } else {
+                column.write_null(out);
             }
             if let Some(part) = column.key_part
                 && let Some(slot) = image.key.get_mut(part)
             {
-                *slot = span(value, out.len());
+                slot.span = span(value, out.len());
             }
         }
-        // A table of hidden columns only cannot be; one without columns neither.
-        out.push(b'}');
-        image.span = span(start, out.len());
+        self.end_image(out, plan, start, &mut image);
         Ok(image)
+    }
+
+    /// Takes out what is in the key only, and closes the object that began at `start`.
+    fn end_image(&mut self, out: &mut Vec<u8>, plan: &Plan, start: usize, image: &mut Image) {
+        self.set_aside(out, plan, image, &mut []);
+        close_image(out, start, image);
     }
 
     /// Ends the value that started at `start`, and appends the key, and the tombstone of a delete.
@@ -422,7 +448,8 @@ impl Encoder {
         json::write_u64(&mut batch.bytes, u64::from(self.number.in_event));
         batch.bytes.extend_from_slice(&self.rest);
         let value = span(start, batch.bytes.len());
-        let key = write_key(&mut batch.bytes, plan, image);
+        let key = self.write_key(&mut batch.bytes, plan, image);
+        let key = key.map(|key| key.whole);
         self.push(
             batch,
             plan,
@@ -448,12 +475,13 @@ impl Encoder {
 
     /// Delete of the old key, its tombstone, create of the new key: linked by headers.
     fn key_change(&mut self, batch: &mut Batch, plan: &Plan, before: &Image, after: &Image) {
-        let old_key = write_key(&mut batch.bytes, plan, before);
-        let new_key = write_key(&mut batch.bytes, plan, after);
-        let to_new = Link::NewKey(new_key.unwrap_or_default());
-        let to_old = Link::OldKey(old_key.unwrap_or_default());
+        let old_key = self.write_key(&mut batch.bytes, plan, before);
+        let new_key = self.write_key(&mut batch.bytes, plan, after);
+        let to_new = Link::NewKey(new_key.unwrap_or_default().payload);
+        let to_old = Link::OldKey(old_key.unwrap_or_default().payload);
+        let (old_key, new_key) = (old_key.map(|key| key.whole), new_key.map(|key| key.whole));
 
-        let start = batch.bytes.len();
+        let start = begin_value(&mut batch.bytes, plan);
         batch.bytes.extend_from_slice(b"{\"before\":");
         batch.bytes.extend_from_within(before.span.range());
         batch.bytes.extend_from_slice(b",\"after\":null");
@@ -475,7 +503,7 @@ impl Encoder {
             self.push(batch, plan, tombstone, 1);
         }
 
-        let start = batch.bytes.len();
+        let start = begin_value(&mut batch.bytes, plan);
         batch
             .bytes
             .extend_from_slice(b"{\"before\":null,\"after\":");
@@ -521,25 +549,23 @@ impl Encoder {
     }
 }
 
-/// The key's JSON from the values that the image holds already; `None` for a table without key.
-fn write_key(out: &mut Vec<u8>, plan: &Plan, image: &Image) -> Option<Span> {
-    if plan.key.is_empty() {
-        return None;
-    }
+/// Writes what stands ahead of the payload; gives where the value starts.
+fn begin_value(out: &mut Vec<u8>, plan: &Plan) -> usize {
     let start = out.len();
-    for (column, value) in plan.key.iter().zip(&image.key) {
-        out.extend_from_slice(&column.member);
-        out.extend_from_within(value.range());
+    if let Some(openings) = &plan.openings {
+        out.extend_from_slice(&openings.value);
     }
-    out.push(b'}');
-    Some(span(start, out.len()))
+    start
 }
 
-fn key_differs(batch: &Batch, plan: &Plan, before: &Image, after: &Image) -> bool {
-    let values = before.key.iter().zip(&after.key).take(plan.key.len());
-    values
-        .into_iter()
-        .any(|(old, new)| batch.bytes_of(*old) != batch.bytes_of(*new))
+/// Closes the object that began at `start`.
+fn close_image(out: &mut Vec<u8>, start: usize, image: &mut Image) {
+    // No column is shown.
+    if out.len() == start {
+        out.push(b'{');
+    }
+    out.push(b'}');
+    image.span = span(start, out.len());
 }
 
 /// Lengths beyond 32 bits are refused when the row is done ([`RowError::TooLarge`]).

@@ -3,8 +3,6 @@
 //! Takes statements in their place of the stream, keeps the definitions up with them, and asks the outbox
 //! for what the stream does not say. A definition never changes but at its place.
 
-use std::sync::Arc;
-
 use crate::encode::envelope::Origin;
 use crate::event::{Event, Operation, Query, TableMap};
 use crate::pipeline::error::{Cause, Error};
@@ -13,7 +11,6 @@ use crate::pipeline::{Described, Outbox, State};
 use crate::position::Position;
 use crate::schema::catalog::{CatalogError, Need};
 use crate::schema::definitions::{Definitions, Known, Session};
-use crate::schema::plan::Plan;
 use crate::source::binlog::EventError;
 use crate::source::query::{Settings, settings};
 use crate::source::transaction::Commit;
@@ -117,6 +114,10 @@ impl State {
         let (statement, session) = self.parse(event, query)?;
         let in_group = self.transaction.open().is_some();
         let before = in_group.then(|| self.catalog.definitions.clone());
+        if matches!(statement, Statement::Ddl(_)) {
+            // What was read before the statement is what it changes.
+            self.redefined |= self.catalog.definitions.settle(&self.read);
+        }
         let touched = self.catalog.definitions.apply(&statement, &session);
         if let Some(changed) = &mut self.changed {
             changed.note(&statement, &touched);
@@ -143,8 +144,7 @@ impl State {
         if self.skipped.truncates || rules.filter(&table.database, &table.table).is_some() {
             return;
         }
-        let topic = Arc::from(rules.topic(&table.database, &table.table));
-        let plan = Plan::of_table(&table.database, &table.table, topic);
+        let plan = self.catalog.truncated(table);
         let gtid = end.and_then(|end| end.gtid);
         let commit_us = end.map_or(0, |end| end.commit_us);
         let origin = Origin {

@@ -130,6 +130,8 @@ fn state(database: &Database, begin: Begin) -> State {
         exclude: database.capture.exclude.clone(),
         read_minimal: database.schema == Schema::Auto,
         modes: database.modes,
+        envelope: database.records.envelope,
+        columns: database.capture.columns.clone(),
     };
     let style = Style {
         name: database.topic_prefix.clone(),
@@ -137,6 +139,8 @@ fn state(database: &Database, begin: Begin) -> State {
         ids: database.records.headers_id,
         skipped: database.records.skipped,
         unavailable: database.records.unavailable_value.clone(),
+        envelope: database.records.envelope,
+        skip_unchanged: database.records.skip_unchanged,
     };
     let payload = Limits {
         event_bytes_max: database.mysql.event_bytes_max,

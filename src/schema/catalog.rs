@@ -11,12 +11,14 @@ use std::sync::Arc;
 
 use regex::Regex;
 
-use crate::config::modes::Modes;
+use crate::config::modes::{Envelope, Modes};
 use crate::error::{Classify, Fault};
 use crate::event::TableMap;
 use crate::position::Position;
+use crate::schema::columns::ColumnRules;
+use crate::schema::connect::openings;
 use crate::schema::definitions::{Definitions, Known};
-use crate::schema::merge::{Mismatch, complete};
+use crate::schema::merge::{Mismatch, complete, shape_of};
 use crate::schema::plan::{Layout, Plan, PlanError, layout};
 use crate::schema::table_map::{Shape, TableMapError, read, read_names};
 use crate::sql::definition::{Definition, Name};
@@ -58,6 +60,10 @@ pub struct Rules {
     pub read_minimal: bool,
     /// What values become.
     pub modes: Modes,
+    /// The form of keys and values.
+    pub envelope: Envelope,
+    /// Which columns are shown, and which make the key.
+    pub columns: ColumnRules,
 }
 
 /// What must be known before the rows behind a TABLE_MAP can be read.
@@ -197,6 +203,28 @@ impl Rules {
     }
 }
 
+impl Rules {
+    /// The plan of a table whose shape is complete.
+    fn plan(&self, shape: &mut Shape, topic: Arc<str>) -> Result<Plan, PlanError> {
+        self.columns.choose_key(shape);
+        let plan = Plan::of_columns(shape, topic, &self.modes, &self.columns)?;
+        Ok(self.with_schemas(plan, shape))
+    }
+
+    fn with_schemas(&self, mut plan: Plan, shape: &Shape) -> Plan {
+        if self.envelope.schemas {
+            plan.openings = Some(openings(
+                shape,
+                &plan,
+                &self.modes,
+                &self.columns,
+                self.envelope,
+            ));
+        }
+        plan
+    }
+}
+
 impl Catalog {
     /// With what is known where the stream begins.
     pub fn new(rules: Rules, definitions: Definitions) -> Catalog {
@@ -210,6 +238,27 @@ impl Catalog {
     /// Which tables are captured.
     pub fn rules(&self) -> &Rules {
         &self.rules
+    }
+
+    /// For the record of a TRUNCATE, which has no rows: where records carry schemas it shows that of the
+    /// table's rows, as far as its definition is known.
+    pub fn truncated(&self, name: &Name) -> Plan {
+        let topic = Arc::from(self.rules.topic(&name.database, &name.table));
+        let definition = match self.definitions.get(name) {
+            Some(Known::Exact(definition)) => Some(definition),
+            Some(Known::Assumed { definition, .. }) => definition.as_ref(),
+            Some(Known::Lost(_) | Known::Untold(_)) | None => None,
+        };
+        let shape = definition.map(|definition| shape_of(definition));
+        let shape = shape.filter(|_| self.rules.envelope.schemas);
+        let compiled = shape.and_then(|shape| {
+            let mut shape = shape;
+            self.rules.plan(&mut shape, Arc::clone(&topic)).ok()
+        });
+        compiled.unwrap_or_else(|| {
+            let plan = Plan::of_table(&name.database, &name.table, topic);
+            self.rules.with_schemas(plan, &Shape::default())
+        })
     }
 
     /// Forgets all table ids: another file starts, or another connection, or a definition has changed.
@@ -263,7 +312,7 @@ impl Catalog {
                 return Ok(Err(need));
             }
             let topic = Arc::from(self.rules.topic(database, table));
-            let plan = Plan::compile(&shape, topic, &self.rules.modes)?;
+            let plan = self.rules.plan(&mut shape, topic)?;
             return Ok(Ok(Table::Captured(Arc::new(plan))));
         };
         let layouts: Option<Vec<Layout>> = shape.columns.iter().map(layout).collect();
@@ -368,6 +417,8 @@ mod tests {
             exclude: vec![Regex::new("^d\\.t7$").unwrap()],
             read_minimal: false,
             modes: Modes::default(),
+            envelope: Envelope::default(),
+            columns: ColumnRules::default(),
         };
         Catalog::new(rules, Definitions::default())
     }

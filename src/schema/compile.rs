@@ -53,7 +53,7 @@ const BINARY: u16 = 63;
 pub(super) fn compile_cell(column: &ColumnShape, modes: &Modes) -> Result<Cell, Trouble> {
     let layout = layout(column).ok_or(Trouble::Type)?;
     // Columns that a functional index adds carry names that no user can give, and are in no record.
-    if column.name.starts_with("!hidden!") || column.code == code::TYPED_ARRAY {
+    if is_hidden(column) {
         return Ok(Cell::Hidden(layout));
     }
     let unsigned = column.unsigned;
@@ -119,6 +119,11 @@ pub(super) fn compile_cell(column: &ColumnShape, modes: &Modes) -> Result<Cell, 
         code::VECTOR => Cell::Vector { prefix },
         _ => return Err(Trouble::Type),
     })
+}
+
+/// Whether a functional index has added the column.
+pub(super) fn is_hidden(column: &ColumnShape) -> bool {
+    column.name.starts_with("!hidden!") || column.code == code::TYPED_ARRAY
 }
 
 /// What stands for a date that is none.

@@ -3,6 +3,7 @@
 //! Filled in by whoever knows the table's definition; all of it may be missing, and a column is then read as
 //! its TABLE_MAP has it.
 
+use crate::sql::definition::DefaultValue;
 use crate::text::civil::Civil;
 
 /// Attributes from CREATE TABLE.
@@ -10,13 +11,21 @@ use crate::text::civil::Civil;
 pub struct Declared {
     /// FLOAT(7,4): Debezium takes a column with digits for a DOUBLE.
     pub float_digits: bool,
-    /// The literal of DEFAULT, without quotes; none for an expression, or where there is no default.
-    pub default: Option<String>,
+    /// DEFAULT; none for a generated column.
+    pub default: DefaultValue,
 }
 
 impl Declared {
     /// The default of a DATE, DATETIME or TIMESTAMP, where it is a date.
     pub fn default_moment(&self) -> Option<Civil> {
-        self.default.as_deref().and_then(Civil::parse)
+        match &self.default {
+            DefaultValue::Literal(text) => Civil::parse(text),
+            DefaultValue::None
+            | DefaultValue::Null
+            | DefaultValue::Bytes(_)
+            | DefaultValue::Bits(_)
+            | DefaultValue::Expression(_)
+            | DefaultValue::CurrentTimestamp(_) => None,
+        }
     }
 }

@@ -7,7 +7,7 @@
 use crate::schema::declared::Declared;
 use crate::schema::table_map::{ColumnShape, Shape, code};
 use crate::sql::definition::{
-    Column, ColumnType, DefaultValue, Definition, IntegerSize, LobSize, Shape as Geometry, same,
+    Column, ColumnType, Definition, IntegerSize, LobSize, Shape as Geometry, same,
 };
 use crate::text::charset::Charset;
 
@@ -38,6 +38,9 @@ pub enum Mismatch {
 
 /// utf8mb4_0900_ai_ci: labels that come from a definition are in UTF-8.
 const UTF8MB4: u16 = 255;
+
+/// The collation of bytes.
+const BINARY: u16 = 63;
 
 /// Completes a shape.
 ///
@@ -84,6 +87,92 @@ pub fn complete(shape: &mut Shape, definition: &Definition) -> Result<(), Mismat
     Ok(())
 }
 
+/// The shape that a definition's rows have, as full row metadata would describe it; characters of text
+/// count as UTF-8, whatever their character set.
+pub fn shape_of(definition: &Definition) -> Shape {
+    let columns = definition.columns.iter().map(|declared| {
+        let mut column = logged(declared);
+        column.nullable = declared.nullable;
+        column.unsigned = declared.unsigned;
+        fill(&mut column, declared, false);
+        column
+    });
+    let mut shape = Shape {
+        database: definition.name.database.clone(),
+        table: definition.name.table.clone(),
+        columns: columns.collect(),
+        primary_key: Vec::new(),
+        full: true,
+    };
+    shape.primary_key = positions(
+        &shape,
+        definition.primary_key.iter().map(|part| &*part.name),
+    );
+    if shape.primary_key.is_empty()
+        && let Some(columns) = unique_key(definition)
+    {
+        shape.primary_key = positions(&shape, columns.into_iter());
+    }
+    shape
+}
+
+/// A declared type as it is logged: the counterpart of [`fits`].
+fn logged(declared: &Column) -> ColumnShape {
+    let long = |length: u32| u16::try_from(length).unwrap_or(u16::MAX).to_le_bytes();
+    let (code, meta, collation) = match &declared.kind {
+        ColumnType::Integer { size, .. } => (integer(*size), [0, 0], 0),
+        ColumnType::Decimal { precision, scale } => (code::NEWDECIMAL, [*precision, *scale], 0),
+        ColumnType::Float { .. } => (code::FLOAT, [4, 0], 0),
+        ColumnType::Double { .. } => (code::DOUBLE, [8, 0], 0),
+        ColumnType::Bit(bits) => (code::BIT, [bits % 8, bits / 8], 0),
+        ColumnType::Year => (code::YEAR, [0, 0], 0),
+        ColumnType::Date => (code::DATE, [0, 0], 0),
+        ColumnType::Time(digits) => (code::TIME2, [*digits, 0], 0),
+        ColumnType::DateTime(digits) => (code::DATETIME2, [*digits, 0], 0),
+        ColumnType::Timestamp(digits) => (code::TIMESTAMP2, [*digits, 0], 0),
+        ColumnType::Char(characters) => (code::STRING, long(characters.saturating_mul(4)), UTF8MB4),
+        ColumnType::VarChar(characters) => {
+            (code::VARCHAR, long(characters.saturating_mul(4)), UTF8MB4)
+        }
+        ColumnType::Binary(bytes) => (code::STRING, long(*bytes), BINARY),
+        ColumnType::VarBinary(bytes) => (code::VARCHAR, long(*bytes), BINARY),
+        ColumnType::Text(size) => (code::BLOB, [lob_bytes(*size), 0], UTF8MB4),
+        ColumnType::Blob(size) => (code::BLOB, [lob_bytes(*size), 0], BINARY),
+        ColumnType::Enum(names) => {
+            let bytes = if names.len() < 256 { 1 } else { 2 };
+            (code::ENUM, [bytes, 0], UTF8MB4)
+        }
+        ColumnType::Set(names) => {
+            let bytes = u8::try_from(set_bytes(names.len())).unwrap_or(8);
+            (code::SET, [bytes, 0], UTF8MB4)
+        }
+        ColumnType::Json => (code::JSON, [4, 0], 0),
+        ColumnType::Geometry { .. } => (code::GEOMETRY, [4, 0], 0),
+        ColumnType::Vector(_) => (code::VECTOR, [4, 0], 0),
+    };
+    let mut of_geometry = 0;
+    if let ColumnType::Geometry { shape, .. } = &declared.kind {
+        of_geometry = geometry(*shape);
+    }
+    ColumnShape {
+        code,
+        meta,
+        collation,
+        geometry: of_geometry,
+        ..ColumnShape::default()
+    }
+}
+
+fn integer(size: IntegerSize) -> u8 {
+    match size {
+        IntegerSize::Tiny => code::TINY,
+        IntegerSize::Small => code::SHORT,
+        IntegerSize::Medium => code::INT24,
+        IntegerSize::Int => code::LONG,
+        IntegerSize::Big => code::LONGLONG,
+    }
+}
+
 /// The columns that identify a row where there is no primary key: the first unique key that allows no
 /// NULL and has whole columns only.
 fn unique_key(definition: &Definition) -> Option<Vec<&str>> {
@@ -101,18 +190,9 @@ fn positions<'a>(shape: &Shape, names: impl Iterator<Item = &'a str>) -> Vec<usi
 
 fn fill(event: &mut ColumnShape, declared: &Column, full: bool) {
     let digits = matches!(declared.kind, ColumnType::Float { digits: Some(_) });
-    let default = match &declared.default {
-        DefaultValue::Literal(text) => Some(text.clone()),
-        DefaultValue::None
-        | DefaultValue::Null
-        | DefaultValue::Bytes(_)
-        | DefaultValue::Bits(_)
-        | DefaultValue::Expression(_)
-        | DefaultValue::CurrentTimestamp(_) => None,
-    };
     event.declared = Declared {
         float_digits: digits,
-        default,
+        default: declared.default.clone(),
     };
     if full {
         return;
@@ -177,13 +257,7 @@ fn fits(event: &ColumnShape, declared: &Column, full: bool) -> bool {
         .map_or(1, |c| c.char_bytes_max());
     let labels = |labels: &[String]| !full || event.labels.len() == labels.len();
     match &declared.kind {
-        ColumnType::Integer { size, .. } => is(match size {
-            IntegerSize::Tiny => code::TINY,
-            IntegerSize::Small => code::SHORT,
-            IntegerSize::Medium => code::INT24,
-            IntegerSize::Int => code::LONG,
-            IntegerSize::Big => code::LONGLONG,
-        }),
+        ColumnType::Integer { size, .. } => is(integer(*size)),
         ColumnType::Decimal { precision, scale } => {
             is(code::NEWDECIMAL) && (first, second) == (*precision, *scale)
         }

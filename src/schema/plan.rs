@@ -8,7 +8,10 @@ use std::sync::Arc;
 
 use crate::config::modes::{InvalidTextMode, Modes};
 use crate::error::{Classify, Fault};
+use crate::schema::columns::ColumnRules;
 use crate::schema::compile::{compile_cell, no_date};
+use crate::schema::connect::Openings;
+use crate::schema::mask::Masked;
 use crate::schema::table_map::{ColumnShape, Shape, code};
 use crate::text::charset::Charset;
 use crate::text::civil::Civil;
@@ -31,7 +34,33 @@ pub struct Plan {
     pub database_json: Vec<u8>,
     /// See `database_json`.
     pub table_json: Vec<u8>,
+    /// What stands ahead of each payload, where records carry their schemas.
+    pub openings: Option<Openings>,
+    /// Columns whose value is in the key as it is, and not in the row: the last column first.
+    pub key_only: Vec<KeyOnly>,
 }
+
+/// A column of the key that the row does not show as it is. Its cell is written with those of the row, without a name
+/// where it is not shown at all, and taken out again.
+#[derive(Debug)]
+pub struct KeyOnly {
+    /// Which part of the key.
+    pub part: usize,
+    /// What the row has instead; nothing where it does not show the column.
+    pub masked: Option<Masked>,
+}
+
+/// A text column that is masked.
+#[derive(Debug)]
+pub struct MaskedText {
+    /// As it would be written.
+    pub column: Column,
+    /// What becomes of that.
+    pub masked: Masked,
+}
+
+/// A record's key has at most so many columns; MySQL's own keys have 16.
+pub const KEY_COLUMNS_MAX: usize = 16;
 
 /// One column of the row image.
 #[derive(Debug)]
@@ -231,6 +260,8 @@ pub enum Cell {
         /// Bytes of the length ahead of it.
         prefix: usize,
     },
+    /// Text that is not shown as it is.
+    Masked(Box<MaskedText>),
     /// Not part of a record: what a functional index computes.
     Hidden(Layout),
 }
@@ -283,6 +314,16 @@ pub enum PlanError {
         /// Collation id.
         collation: u16,
     },
+    /// More columns than a key may have.
+    #[error("the key of {database}.{table} has {columns} columns, more than {KEY_COLUMNS_MAX}")]
+    WideKey {
+        /// Database.
+        database: String,
+        /// Table.
+        table: String,
+        /// Columns of the key.
+        columns: usize,
+    },
     /// A label of ENUM or SET is no text of its charset.
     #[error("a label of column {database}.{table}.{column} is not valid in its charset")]
     BadLabel {
@@ -298,7 +339,7 @@ pub enum PlanError {
 impl Classify for PlanError {
     fn fault(&self) -> Fault {
         match self {
-            PlanError::MinimalMetadata { .. } => Fault::Operator,
+            PlanError::MinimalMetadata { .. } | PlanError::WideKey { .. } => Fault::Operator,
             PlanError::UnknownType { .. }
             | PlanError::UnknownCollation { .. }
             | PlanError::BadLabel { .. } => Fault::Data,
@@ -314,6 +355,7 @@ impl Classify for PlanError {
             PlanError::UnknownType { .. } | PlanError::UnknownCollation { .. } => {
                 "upgrade remora to a release that knows this server version, or exclude the table"
             }
+            PlanError::WideKey { .. } => "name fewer columns in capture.key_columns",
             PlanError::BadLabel { .. } => "ALTER TABLE … MODIFY the column with valid labels",
         }))
     }
@@ -335,6 +377,8 @@ impl Plan {
             key: Vec::new(),
             database_json: json_string(database),
             table_json: json_string(table),
+            openings: None,
+            key_only: Vec::new(),
         }
     }
 
@@ -343,27 +387,62 @@ impl Plan {
     /// # Errors
     /// [`PlanError`].
     pub fn compile(shape: &Shape, topic: Arc<str>, modes: &Modes) -> Result<Plan, PlanError> {
+        Plan::of_columns(shape, topic, modes, &ColumnRules::default())
+    }
+
+    /// The same with some columns only, some of them masked; those of the key are in the key all the same.
+    ///
+    /// # Errors
+    /// [`PlanError`].
+    pub fn of_columns(
+        shape: &Shape,
+        topic: Arc<str>,
+        modes: &Modes,
+        rules: &ColumnRules,
+    ) -> Result<Plan, PlanError> {
+        let (shown, mut masks) = (rules.shown(shape), rules.masks(shape));
         let (database, table) = (shape.database.clone(), shape.table.clone());
         if !shape.full {
             return Err(PlanError::MinimalMetadata { database, table });
         }
+        if shape.primary_key.len() > KEY_COLUMNS_MAX {
+            return Err(PlanError::WideKey {
+                database,
+                table,
+                columns: shape.primary_key.len(),
+            });
+        }
+        let mut key_only = Vec::new();
         let mut columns = Vec::with_capacity(shape.columns.len());
         let mut opening = b'{';
         for (index, column) in shape.columns.iter().enumerate() {
-            let cell = compile_cell(column, modes).map_err(|trouble| trouble.of(shape, column))?;
+            let mut cell =
+                compile_cell(column, modes).map_err(|trouble| trouble.of(shape, column))?;
+            let key_part = shape.primary_key.iter().position(|part| *part == index);
             let mut member = Vec::new();
-            if !matches!(cell, Cell::Hidden(_)) {
+            let shown = shown.get(index).copied().unwrap_or(true);
+            let is_text = matches!(
+                cell,
+                Cell::Text { .. } | Cell::Enum { .. } | Cell::Set { .. }
+            );
+            let masked = masks.get_mut(index).and_then(Option::take);
+            let masked = masked.filter(|_| shown && is_text);
+            if !shown && key_part.is_none() {
+                if let Some(layout) = layout(column) {
+                    cell = Cell::Hidden(layout);
+                }
+            } else if shown && !matches!(cell, Cell::Hidden(_)) {
                 member = json_member(opening, &column.name);
                 opening = b',';
             }
-            let key_part = shape.primary_key.iter().position(|part| *part == index);
-            columns.push(Column {
+            let compiled = Column {
                 member,
                 name: column.name.clone(),
                 no_date: no_date(column, modes.invalid_date),
                 key_part,
                 cell,
-            });
+            };
+            columns.push(compiled.placed(shown, masked, &mut key_only));
         }
         let key = shape
             .primary_key
@@ -385,7 +464,54 @@ impl Plan {
             table_json,
             database,
             table,
+            openings: None,
+            key_only,
         })
+    }
+}
+
+impl Column {
+    /// As it stands in the row; where the key alone has its value, that is noted.
+    fn placed(self, shown: bool, masked: Option<Masked>, key_only: &mut Vec<KeyOnly>) -> Column {
+        match (self.key_part, masked) {
+            (Some(part), masked) if masked.is_some() || !shown => {
+                key_only.insert(0, KeyOnly { part, masked });
+                self
+            }
+            (None, Some(masked)) => self.masked(masked),
+            (Some(_) | None, _) => self,
+        }
+    }
+
+    /// With its text masked.
+    fn masked(self, masked: Masked) -> Column {
+        let inner = Column {
+            member: Vec::new(),
+            name: self.name.clone(),
+            ..self
+        };
+        Column {
+            member: self.member,
+            name: self.name,
+            no_date: self.no_date,
+            key_part: self.key_part,
+            cell: Cell::Masked(Box::new(MaskedText {
+                column: inner,
+                masked,
+            })),
+        }
+    }
+
+    /// Appends what stands for NULL.
+    pub fn write_null(&self, out: &mut Vec<u8>) {
+        if let Cell::Hidden(_) = self.cell {
+            return;
+        }
+        let start = out.len();
+        out.extend_from_slice(b"null");
+        if let Cell::Masked(text) = &self.cell {
+            text.masked.apply(out, start);
+        }
     }
 }
 

@@ -83,9 +83,10 @@ pub struct Generated {
 }
 
 /// A column's default.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum DefaultValue {
     /// There is none: the column must be given.
+    #[default]
     None,
     /// NULL, said or implied.
     Null,

@@ -69,14 +69,13 @@ impl Civil {
         let [year, month, day] = numbers(date, '-')?;
         let (time, fraction) = time.split_once('.').unwrap_or((time, "0"));
         let [hour, minute, second] = numbers(time, ':')?;
-        let digits = u32::try_from(fraction.len()).ok().filter(|n| *n <= 6)?;
-        let us = number(fraction)? * 10_u32.pow(6 - digits);
+        let us = fraction_us(fraction)?;
         let seconds = hour.checked_mul(3600)? + minute.checked_mul(60)? + second;
         let civil = Civil {
             year,
             month,
             day,
-            us: i64::from(seconds) * 1_000_000 + i64::from(us),
+            us: i64::from(seconds) * 1_000_000 + us,
         };
         (civil.days().is_some() && civil.us < DAY_US).then_some(civil)
     }
@@ -178,6 +177,23 @@ pub fn write_time(out: &mut Vec<u8>, us: i64) {
     put(&mut text, 9, 6, us as u32);
     let length = 8 + Fraction::Trimmed.length(us);
     out.extend_from_slice(text.get(..length).unwrap_or(&text));
+}
+
+/// Reads a literal of SQL: `-838:59:58.999`; microseconds. `None` for anything else.
+pub fn parse_time(text: &str) -> Option<i64> {
+    let (sign, text) = match text.strip_prefix('-') {
+        Some(text) => (-1, text),
+        None => (1, text),
+    };
+    let (time, fraction) = text.split_once('.').unwrap_or((text, "0"));
+    let [hours, minutes, seconds] = numbers(time, ':')?.map(i64::from);
+    Some(sign * ((hours * 3600 + minutes * 60 + seconds) * 1_000_000 + fraction_us(fraction)?))
+}
+
+/// Microseconds of the digits behind a point.
+fn fraction_us(fraction: &str) -> Option<i64> {
+    let digits = u32::try_from(fraction.len()).ok().filter(|n| *n <= 6)?;
+    Some(i64::from(number(fraction)? * 10_u32.pow(6 - digits)))
 }
 
 /// Puts `number` in decimal digits at `at`, filled with zeros to `width`.

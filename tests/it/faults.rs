@@ -44,7 +44,8 @@ impl ToFile {
         ToFile::write(config, name, (port, schema), ["", mysql, tables])
     }
 
-    fn write(
+    /// With further keys before the first table and in `[mysql]`, and whole tables.
+    pub(crate) fn write(
         config: &ConfigDir,
         name: &str,
         (port, schema): (u16, &str),
@@ -58,8 +59,8 @@ impl ToFile {
         config.database(
             name,
             &format!(
-                "{keys}\ntopic_prefix = \"{}\"\nstart = \"earliest\"\n[mysql]\nhost = \"127.0.0.1\"\nport = {port}\nuser = \"root\"\n\
-                 {mysql}\n[mysql.tls]\nmode = \"disabled\"\n[capture]\ninclude = ['{schema}\\..*']\n[headers]\nid = true\ncontext = false\n\
+                "{keys}\ntopic_prefix = \"{}\"\nstart = \"earliest\"\ncapture.include = ['{schema}\\..*']\n[mysql]\nhost = \"127.0.0.1\"\nport = {port}\nuser = \"root\"\n\
+                 {mysql}\n[mysql.tls]\nmode = \"disabled\"\n[headers]\nid = true\ncontext = false\n\
                  [sink]\ntype = \"file\"\npath = \"{}\"\n[checkpoint]\npath = \"{}\"\n\
                  [spool]\npath = \"{}\"\n{tables}\n",
                 prefix,

@@ -4,6 +4,8 @@
 //! the document does not list fails the test, and so does a listed one that no case shows any more.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 
 use serde_json::Value;
 
@@ -72,10 +74,9 @@ fn compare(mysql: &Mysql, without: &[&str]) -> BTreeSet<String> {
                 let variant = golden.name.find('@').map(|at| &golden.name[at..]);
                 let place = format!("{topic}{}", variant.unwrap_or_default());
                 differences(&parse(ours), &parse(theirs), &place, &mut differing);
-                assert!(
-                    !differing.is_empty(),
-                    "same values in other words:\n{ours}\n{theirs}"
-                );
+                if differing.is_empty() {
+                    found.push(format!("same values in other words:\n{ours}\n{theirs}"));
+                }
                 for (path, ours, theirs) in differing {
                     let listed = deviations.of(&path);
                     if listed.is_empty() {
@@ -139,11 +140,17 @@ fn capture(mysql: &Mysql, golden: &Golden) -> String {
         config.path().join("out.jsonl"),
         config.path().join("position"),
     );
+    let salt = config.path().join("salt");
+    std::fs::write(&salt, "pepper").unwrap();
+    std::fs::set_permissions(&salt, Permissions::from_mode(0o600)).unwrap();
+    let keys = golden
+        .remora
+        .replace("SALT-FILE", &salt.display().to_string());
     let toml = format!(
-        "{}topic_prefix = \"golden\"\nstart = \"now\"\n[mysql]\nhost = \"127.0.0.1\"\nport = {}\nuser = \"root\"\n\
-         [mysql.tls]\nmode = \"disabled\"\n[capture]\ninclude = ['{database}\\..*']\n\
+        "{}topic_prefix = \"golden\"\nstart = \"now\"\ncapture.include = ['{database}\\..*']\n[mysql]\nhost = \"127.0.0.1\"\nport = {}\nuser = \"root\"\n\
+         [mysql.tls]\nmode = \"disabled\"\n\
          [sink]\ntype = \"file\"\npath = \"{}\"\n[checkpoint]\npath = \"{}\"\n",
-        golden.remora,
+        keys,
         mysql.port(),
         out.display(),
         position.display(),

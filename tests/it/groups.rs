@@ -14,6 +14,7 @@ use remora::pipeline::error::Error;
 use remora::pipeline::{Begin, Bounds, Input, Outbox, State};
 use remora::position::{FilePosition, GtidSet, Position};
 use remora::schema::catalog::Rules;
+use remora::schema::columns::ColumnRules;
 use remora::schema::definitions::Definitions;
 use remora::sink::batch::{Batch, BatchSeq};
 use remora::source::chunk::Chunk;
@@ -111,8 +112,12 @@ fn state(log: &Log, position: Option<Position>, gtids: bool) -> State {
         exclude: Vec::new(),
         read_minimal: true,
         modes: config::modes::Modes::default(),
+        envelope: config::modes::Envelope::default(),
+        columns: ColumnRules::default(),
     };
     let style = Style {
+        skip_unchanged: false,
+        envelope: config::modes::Envelope::default(),
         name: "p".to_owned(),
         tombstones: true,
         ids: true,

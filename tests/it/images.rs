@@ -116,16 +116,10 @@ fn f24_partial_json_updates_give_the_records_of_whole_ones() {
         let config = ConfigDir::new();
         let whole = ToFile::add(&config, "whole", mysql.port(), &whole);
         // What is not captured is counted all the same, or the ids of what is captured would differ.
-        let exclude = format!("exclude = ['{partial}\\.other']");
+        let exclude = format!("capture.exclude = ['{partial}\\.other']");
         let schema = partial;
-        let partial = ToFile::add_with(&config, "partial", (mysql.port(), &schema), ("", ""));
-        let path = config.path().join("databases/partial.toml");
-        let text = std::fs::read_to_string(&path).unwrap();
-        std::fs::write(
-            &path,
-            text.replace("[headers]", &format!("{exclude}\n[headers]")),
-        )
-        .unwrap();
+        let server = (mysql.port(), &*schema);
+        let partial = ToFile::add_with_keys(&config, "partial", server, &exclude);
         let remora = Remora::start(&config);
         let (whole, partial) = (documents(&whole), documents(&partial));
         for (number, (whole, partial)) in whole.iter().zip(&partial).enumerate() {

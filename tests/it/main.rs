@@ -5,6 +5,8 @@ mod binlogs;
 #[cfg(test)]
 mod check;
 #[cfg(test)]
+mod columns;
+#[cfg(test)]
 mod coverage;
 #[cfg(test)]
 mod ddl;

@@ -4,7 +4,7 @@ use std::fs;
 use std::sync::Arc;
 use std::time::Duration;
 
-use remora::config::modes::Modes;
+use remora::config::modes::{Envelope, Modes};
 use remora::config::{self, Tls, TlsMode};
 use remora::encode::envelope::Style;
 use remora::error::Secret;
@@ -12,6 +12,7 @@ use remora::pipeline::error::Error;
 use remora::pipeline::{Begin, Bounds, Input, Outbox, State};
 use remora::position::{FilePosition, Position};
 use remora::schema::catalog::Rules;
+use remora::schema::columns::ColumnRules;
 use remora::schema::definitions::Definitions;
 use remora::sink::batch::Batch;
 use remora::source::chunk::Chunk;
@@ -169,8 +170,12 @@ pub(crate) fn state_with(memory_bytes_max: usize) -> State {
         exclude: Vec::new(),
         read_minimal: true,
         modes: Modes::default(),
+        envelope: Envelope::default(),
+        columns: ColumnRules::default(),
     };
     let style = Style {
+        skip_unchanged: false,
+        envelope: Envelope::default(),
         name: "p".to_owned(),
         tombstones: true,
         ids: false,

@@ -5,13 +5,13 @@
 //! is not in it was not changed; anything else is the placeholder, or null where the type has no room for
 //! it. A key is complete, or the row is an error.
 
-use super::{Encoder, Image, RowError, span};
+use super::{Encoder, Image, RowError, begin_value, close_image, span};
 use crate::cursor::Cursor;
 use crate::decode::image::{Sparse, count_bits, is_set, partial_bits, prefixed};
 use crate::decode::jsonb::diff;
 use crate::encode::cell;
 use crate::event::Operation;
-use crate::schema::plan::{Cell, Column, Plan};
+use crate::schema::plan::{Cell, Column, Layout, Plan};
 use crate::sink::batch::{Batch, Span};
 use crate::text::json;
 
@@ -29,6 +29,8 @@ pub(super) struct Images {
     values: Vec<Option<Span>>,
     /// Where the document of each column starts and ends, from the start of the row.
     documents: Vec<(usize, usize)>,
+    /// Where the values of columns that are in the key only stand beside the batch, by column.
+    key_only: Vec<(usize, Span)>,
     /// The placeholder as a JSON string.
     text: Vec<u8>,
     /// The placeholder's bytes.
@@ -61,6 +63,20 @@ impl Images {
         self.is_set
     }
 
+    /// Whether images that look the same hold the same: not where the second has a column that the first
+    /// has not.
+    pub(super) fn tells_changes(&self) -> bool {
+        let both = self.before.iter().zip(&self.after);
+        !self.is_set
+            || self.before.len() == self.after.len()
+                && both.into_iter().all(|(before, after)| after & !before == 0)
+    }
+
+    fn key_only(&self, column: usize) -> Option<Span> {
+        let found = self.key_only.iter().find(|(index, _)| *index == column);
+        found.map(|(_, span)| *span)
+    }
+
     /// The placeholder where the type can hold it, and null where not.
     fn write_unavailable(&self, out: &mut Vec<u8>, cell: &Cell) {
         match cell {
@@ -69,6 +85,11 @@ impl Images {
             }
             Cell::Bytes { write, .. } | Cell::FixedBytes { write, .. } => write(out, &self.bytes),
             Cell::Hidden(_) => {}
+            Cell::Masked(text) => {
+                let start = out.len();
+                out.extend_from_slice(&self.text);
+                text.masked.apply(out, start);
+            }
             Cell::Tiny { .. }
             | Cell::Short { .. }
             | Cell::Medium { .. }
@@ -106,11 +127,12 @@ impl Encoder {
         cursor: &mut Cursor<'_>,
     ) -> Result<(), RowError> {
         let row = cursor.rest();
-        let start = batch.bytes.len();
+        let start = begin_value(&mut batch.bytes, plan);
         // The other image's values are copied from: they are taken out to be read beside the encoder.
         let mut images = std::mem::take(&mut self.sparse);
         images.values.clear();
         images.documents.clear();
+        images.key_only.clear();
         let result = self.both(batch, plan, (cursor, row), &mut images);
         self.sparse = images;
         let both = result?;
@@ -162,7 +184,7 @@ impl Encoder {
             if !there {
                 images.write_unavailable(out, &column.cell);
             } else if nulls.next() {
-                write_null(out, column);
+                column.write_null(out);
             } else {
                 self.cell(out, column, cursor)?;
             }
@@ -171,8 +193,15 @@ impl Encoder {
             images.values.push(there.then_some(value));
             images.documents.push((at, row.len() - cursor.rest().len()));
         }
-        out.push(b'}');
-        image.span = span(start, out.len());
+        self.set_aside(out, plan, &mut image, &mut images.values);
+        close_image(out, start, &mut image);
+        for only in &plan.key_only {
+            let part = only.part;
+            let (Some(key), Some(kept)) = (plan.key.get(part), image.key.get(part)) else {
+                continue;
+            };
+            images.key_only.push((key.column, kept.span));
+        }
         Ok(image)
     }
 
@@ -185,7 +214,12 @@ impl Encoder {
     ) -> Result<Image, RowError> {
         let mut image = Image::default();
         let start = out.len();
-        let is_document = |column: &&Column| matches!(column.cell, Cell::Json { .. });
+        let is_document = |column: &&Column| {
+            matches!(
+                column.cell,
+                Cell::Json { .. } | Cell::Hidden(Layout::Document(_))
+            )
+        };
         let partial = match images.partial {
             true => {
                 let documents = plan.columns.iter().filter(is_document).count();
@@ -207,9 +241,10 @@ impl Encoder {
             let known = images.values.get(index).copied().flatten();
             let mut there = is_set(&images.after, index);
             if there && nulls.next() {
-                write_null(out, column);
+                column.write_null(out);
             } else if there && changed {
-                let range = images.documents.get(index).filter(|_| known.is_some());
+                let before_has = is_set(&images.before, index);
+                let range = images.documents.get(index).filter(|_| before_has);
                 let before = range.and_then(|(from, to)| row.get(*from..*to));
                 write_changed(out, column, cursor, before)?;
             } else if there {
@@ -217,13 +252,15 @@ impl Encoder {
             } else if let Some(before) = known {
                 out.extend_from_within(before.range());
                 there = true;
+            } else if let Some(before) = images.key_only(index) {
+                out.extend_from_slice(self.aside.get(before.range()).unwrap_or_default());
+                there = true;
             } else {
                 images.write_unavailable(out, &column.cell);
             }
             note_key(&mut image, column, span(value, out.len()), there)?;
         }
-        out.push(b'}');
-        image.span = span(start, out.len());
+        self.end_image(out, plan, start, &mut image);
         Ok(image)
     }
 
@@ -262,12 +299,6 @@ impl<'a> Nulls<'a> {
     }
 }
 
-fn write_null(out: &mut Vec<u8>, column: &Column) {
-    if !matches!(column.cell, Cell::Hidden(_)) {
-        out.extend_from_slice(b"null");
-    }
-}
-
 /// `before` is the cell of the before image, its length included.
 fn write_changed(
     out: &mut Vec<u8>,
@@ -280,6 +311,9 @@ fn write_changed(
         column: name(),
         source: short.into(),
     })?;
+    if let Cell::Hidden(_) = column.cell {
+        return Ok(());
+    }
     let document = match (&column.cell, before) {
         (Cell::Json { prefix }, Some(cell)) => prefixed(&mut Cursor::new(cell), *prefix).ok(),
         (_, _) => None,
@@ -301,7 +335,7 @@ fn note_key(image: &mut Image, column: &Column, value: Span, there: bool) -> Res
         });
     }
     if let Some(slot) = image.key.get_mut(part) {
-        *slot = value;
+        slot.span = value;
     }
     Ok(())
 }
