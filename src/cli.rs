@@ -47,6 +47,30 @@ pub enum Command {
     /// The files are read in the given order, as a server would send them. Nothing is stored. Exit code 1 says
     /// that something stopped the reading: the last line tells what, where, and what to do.
     Replay(ReplayArgs),
+    /// Take over from another program
+    #[command(subcommand)]
+    Import(ImportCommand),
+}
+
+/// What is taken over.
+#[derive(Debug, Subcommand)]
+pub enum ImportCommand {
+    /// Print a Debezium MySQL connector's configuration as a file for databases/
+    ///
+    /// The TOML goes to standard output; what has no counterpart, and whether that matters, to standard error.
+    /// Exit code 3 says that something is unsupported: records or behaviour would differ.
+    Debezium(ImportDebeziumArgs),
+}
+
+/// `remora import debezium`.
+#[derive(Debug, Args)]
+pub struct ImportDebeziumArgs {
+    /// The connector's properties, or its JSON as Connect takes it; - for standard input
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Exit with 0 although something is unsupported
+    #[arg(long)]
+    pub lenient: bool,
 }
 
 /// `remora run`.
@@ -182,6 +206,7 @@ Exit codes:
   0  run: stopped as asked; check: nothing to report; replay: read to the end
   1  run: a database stopped by itself; check: at least one finding; replay: stopped before the end
   2  the arguments or the configuration are wrong
+  3  import: something is unsupported
 
 Example:
   cp config/databases/example.toml config/databases/shop.toml    # then edit it
@@ -216,7 +241,7 @@ mod tests {
         let all = ["remora", "run"].iter().chain(arguments);
         match Cli::try_parse_from(all)?.command {
             Command::Run(run) => Ok(run),
-            Command::Check(_) | Command::Replay(_) => panic!("asked for run"),
+            Command::Check(_) | Command::Replay(_) | Command::Import(_) => panic!("asked for run"),
         }
     }
 
@@ -266,7 +291,9 @@ mod tests {
             let all = ["remora", "replay"].iter().chain(arguments);
             match Cli::try_parse_from(all)?.command {
                 Command::Replay(replay) => Ok::<_, clap::Error>(replay),
-                Command::Check(_) | Command::Run(_) => panic!("asked for replay"),
+                Command::Check(_) | Command::Run(_) | Command::Import(_) => {
+                    panic!("asked for replay")
+                }
             }
         };
         let plain = parse(&["a.1", "a.2"]).unwrap();

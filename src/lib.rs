@@ -18,6 +18,7 @@ pub mod event;
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod http;
+pub mod import;
 pub mod kafka;
 pub mod ledger;
 pub mod metrics;

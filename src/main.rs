@@ -1,14 +1,16 @@
 //! The `remora` program: command line to library, results to exit codes.
 
+use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
 use remora::check::{Report, check};
-use remora::cli::{Cli, Command, LedgerForm, ReplayArgs};
+use remora::cli::{Cli, Command, ImportCommand, ImportDebeziumArgs, LedgerForm, ReplayArgs};
 use remora::config::{Config, Daemon, LogFormat, Overrides, SinkOverride, load_with};
 use remora::daemon::run_all;
+use remora::import;
 use remora::replay::replay;
 use remora::sink::lines::LinesSink;
 use remora::sink::{Deliveries, Sink, SinkError};
@@ -23,6 +25,8 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 const FAILED: u8 = 1;
 /// The arguments or the configuration are wrong.
 const MISCONFIGURED: u8 = 2;
+/// Something has no counterpart here.
+const UNSUPPORTED: u8 = 3;
 
 fn main() -> ExitCode {
     let (dir, overrides, runs) = match Cli::parse().command {
@@ -32,6 +36,7 @@ fn main() -> ExitCode {
         }
         Command::Check(args) => (args.config.dir, Overrides::default(), false),
         Command::Replay(args) => return replay_files(&args),
+        Command::Import(ImportCommand::Debezium(args)) => return import_debezium(&args),
     };
     let config = match load_with(&dir, std::env::vars_os(), &overrides) {
         Ok(config) => config,
@@ -56,6 +61,40 @@ fn main() -> ExitCode {
         runtime.block_on(run(config))
     } else {
         runtime.block_on(report(&config))
+    }
+}
+
+fn import_debezium(args: &ImportDebeziumArgs) -> ExitCode {
+    let text = match args.file.as_os_str() == "-" {
+        true => std::io::read_to_string(std::io::stdin()),
+        false => std::fs::read_to_string(&args.file),
+    };
+    let file = args.file.display();
+    let text = match text {
+        Ok(text) => text,
+        Err(error) => {
+            eprintln!("remora: {file} cannot be read: {error}");
+            return ExitCode::from(MISCONFIGURED);
+        }
+    };
+    let properties = match import::parse(&text) {
+        Ok(properties) => properties,
+        Err(error) => {
+            eprintln!("remora: {file}: {error}");
+            return ExitCode::from(MISCONFIGURED);
+        }
+    };
+    let import = import::debezium(properties);
+    for finding in &import.findings {
+        eprintln!("{finding}");
+    }
+    if let Err(error) = std::io::stdout().write_all(import.toml.as_bytes()) {
+        eprintln!("remora: standard output: {error}");
+        return ExitCode::from(FAILED);
+    }
+    match import.is_partial() && !args.lenient {
+        true => ExitCode::from(UNSUPPORTED),
+        false => ExitCode::SUCCESS,
     }
 }
 
