@@ -429,7 +429,7 @@ impl Encoder {
             if let Some(part) = column.key_part
                 && let Some(slot) = image.key.get_mut(part)
             {
-                slot.span = span(value, out.len());
+                *slot = span(value, out.len());
             }
         }
         self.end_image(out, plan, start, &mut image);

@@ -11,15 +11,15 @@ use crate::sink::batch::{Batch, Span};
 #[derive(Clone, Copy, Default)]
 pub(super) struct Image {
     pub(super) span: Span,
-    pub(super) key: [Part; KEY_COLUMNS_MAX],
+    pub(super) key: [Span; KEY_COLUMNS_MAX],
+    /// Parts of the key that stand beside the batch: a bit for each.
+    aside: u16,
 }
 
-/// The value of one column of the key.
-#[derive(Clone, Copy, Default)]
-pub(super) struct Part {
-    pub(super) span: Span,
-    /// It stands beside the batch.
-    aside: bool,
+impl Image {
+    fn is_aside(&self, part: usize) -> bool {
+        self.aside >> part & 1 == 1
+    }
 }
 
 /// A key in the batch.
@@ -42,7 +42,7 @@ impl Encoder {
         values: &mut [Option<Span>],
     ) {
         for KeyOnly { part, masked } in &plan.key_only {
-            let Some(Part { span: taken, .. }) = image.key.get(*part).copied() else {
+            let Some(taken) = image.key.get(*part).copied() else {
                 continue;
             };
             let from = self.aside.len();
@@ -63,8 +63,11 @@ impl Encoder {
                     *place = span(start + new_end, end + new_end);
                 }
             };
-            let inside = image.key.iter_mut().filter(|other| !other.aside);
-            inside.for_each(|other| moved(&mut other.span));
+            for (other, place) in image.key.iter_mut().enumerate() {
+                if image.aside >> other & 1 == 0 {
+                    moved(place);
+                }
+            }
             for value in values.iter_mut() {
                 match value {
                     Some(place) if *place == taken => *value = None,
@@ -73,8 +76,8 @@ impl Encoder {
                 }
             }
             if let Some(slot) = image.key.get_mut(*part) {
-                slot.span = span(from, self.aside.len());
-                slot.aside = true;
+                *slot = span(from, self.aside.len());
+                image.aside |= 1 << part;
             }
         }
     }
@@ -89,11 +92,11 @@ impl Encoder {
             out.extend_from_slice(&openings.key);
         }
         let start = out.len();
-        for (column, part) in plan.key.iter().zip(&image.key) {
+        for (part, (column, value)) in plan.key.iter().zip(&image.key).enumerate() {
             out.extend_from_slice(&column.member);
-            match part.aside {
-                false => out.extend_from_within(part.span.range()),
-                true => out.extend_from_slice(self.aside_of(*part)),
+            match image.is_aside(part) {
+                false => out.extend_from_within(value.range()),
+                true => out.extend_from_slice(self.aside_of(*value)),
             }
         }
         out.push(b'}');
@@ -107,8 +110,8 @@ impl Encoder {
         })
     }
 
-    fn aside_of(&self, part: Part) -> &[u8] {
-        self.aside.get(part.span.range()).unwrap_or_default()
+    fn aside_of(&self, value: Span) -> &[u8] {
+        self.aside.get(value.range()).unwrap_or_default()
     }
 
     pub(super) fn key_differs(
@@ -118,13 +121,14 @@ impl Encoder {
         before: &Image,
         after: &Image,
     ) -> bool {
-        let bytes = |part: Part| match part.aside {
-            false => batch.bytes_of(part.span),
-            true => self.aside_of(part),
+        // Both images are of one plan, which says what stands beside the batch.
+        let bytes = |part: usize, value: Span| match before.is_aside(part) {
+            false => batch.bytes_of(value),
+            true => self.aside_of(value),
         };
         let values = before.key.iter().zip(&after.key).take(plan.key.len());
         values
-            .into_iter()
-            .any(|(old, new)| bytes(*old) != bytes(*new))
+            .enumerate()
+            .any(|(part, (old, new))| bytes(part, *old) != bytes(part, *new))
     }
 }

@@ -200,7 +200,7 @@ impl Encoder {
             let (Some(key), Some(kept)) = (plan.key.get(part), image.key.get(part)) else {
                 continue;
             };
-            images.key_only.push((key.column, kept.span));
+            images.key_only.push((key.column, *kept));
         }
         Ok(image)
     }
@@ -335,7 +335,7 @@ fn note_key(image: &mut Image, column: &Column, value: Span, there: bool) -> Res
         });
     }
     if let Some(slot) = image.key.get_mut(part) {
-        slot.span = value;
+        *slot = value;
     }
     Ok(())
 }

@@ -56,8 +56,8 @@ impl Describer {
     }
 
     /// Has the tables read that are not known: before the first dump of this run where row metadata is MINIMAL, since
-    /// no row could be read without, and beside it where an event describes its table itself and a definition only
-    /// adds to that.
+    /// no row could be read without, or where records carry their schemas, which show defaults; and beside it where an
+    /// event describes its table itself and a definition only adds to that.
     ///
     /// # Errors
     /// What the server says.
@@ -70,7 +70,7 @@ impl Describer {
         }
         let known = begin.definitions.tables().map(|(name, _)| name.clone());
         let known: BTreeSet<Name> = known.collect();
-        if self.server.full_metadata {
+        if self.server.full_metadata && !self.database.records.envelope.schemas {
             begin.learning = true;
             let mut reader = Describer::new(&self.database, &self.server, &self.stop);
             reader.role = "look ahead for all tables";
