@@ -214,7 +214,7 @@ running() {
     local pid command tasks
     pid=$(cat "$1/pid" 2>/dev/null) || return 1
     [ -n "$pid" ] && [ -d "/proc/$pid" ] || return 1
-    command=$(tr '\0' '\n' <"/proc/$pid/cmdline") 2>/dev/null || return 1
+    command=$({ tr '\0' '\n' <"/proc/$pid/cmdline"; } 2>/dev/null) || return 1
     if [ -n "$command" ]; then
         grep -qF -- "$1/" <<<"$command"
         return
