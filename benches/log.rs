@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use regex::Regex;
-use remora::config::modes::{Envelope, Modes};
+use remora::config::modes::{Envelope, EnvelopeVersion, Modes};
 use remora::config::{RowImage, Skipped};
 use remora::encode::envelope::Style;
 use remora::pipeline::error::Error;
@@ -68,7 +68,7 @@ pub(crate) fn state(prefix: &str, include: Vec<Regex>) -> State {
     };
     let style = Style {
         skip_unchanged: false,
-        envelope: Envelope::default(),
+        version: EnvelopeVersion::V3,
         name: prefix.to_owned(),
         tombstones: true,
         ids: false,

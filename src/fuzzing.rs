@@ -11,7 +11,7 @@ use regex::Regex;
 use serde::de::IgnoredAny;
 
 use crate::checkpoint::record;
-use crate::config::modes::{Envelope, Modes};
+use crate::config::modes::{Envelope, EnvelopeVersion, Modes};
 use crate::config::{RowImage, Skipped};
 use crate::cursor::Cursor;
 use crate::decode::image::{self, ImageError, Sparse};
@@ -145,7 +145,12 @@ fn table_map_event(data: &[u8]) {
         for column in &shape.columns {
             let _ = layout(column);
         }
-        let _ = Plan::compile(&shape, Arc::from("topic"), &Modes::default());
+        let _ = Plan::compile(
+            &shape,
+            Arc::from("topic"),
+            &Modes::default(),
+            &ColumnRules::default(),
+        );
     }
 }
 
@@ -167,7 +172,12 @@ fn rows(data: &[u8]) {
     let Body::Rows(rows) = event.body else { return };
     let layouts: Option<Vec<Layout>> = shape.columns.iter().map(layout).collect();
     let counted = layouts.map(|layouts| image::count_rows(&rows, &layouts));
-    let Ok(plan) = Plan::compile(&shape, Arc::from("topic"), &Modes::default()) else {
+    let Ok(plan) = Plan::compile(
+        &shape,
+        Arc::from("topic"),
+        &Modes::default(),
+        &ColumnRules::default(),
+    ) else {
         return;
     };
     let Ok(sparse) = image::check(&rows, plan.columns.len(), RowImage::Any) else {
@@ -191,7 +201,7 @@ fn read_rows(rows: &Rows<'_>, plan: &Plan, sparse: Option<&Sparse<'_>>) -> Optio
         ids: true,
         unavailable: "unavailable".to_owned(),
         skipped: Skipped::default(),
-        envelope: Envelope::default(),
+        version: EnvelopeVersion::V3,
         skip_unchanged: false,
     });
     encoder.set_images(sparse);
@@ -398,7 +408,7 @@ fn stream(data: &[u8]) {
     };
     let style = Style {
         skip_unchanged: false,
-        envelope: Envelope::default(),
+        version: EnvelopeVersion::V3,
         name: "p".to_owned(),
         tombstones: true,
         ids: true,

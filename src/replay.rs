@@ -13,7 +13,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use regex::Regex;
 use serde::Serialize;
 
-use crate::config::modes::{Envelope, Modes};
+use crate::config::modes::{Envelope, EnvelopeVersion, Modes};
 use crate::config::{RowImage, Skipped};
 use crate::encode::envelope::Style;
 use crate::error::{Classify, Fault};
@@ -153,7 +153,7 @@ fn state(replay: &Replay) -> State {
     };
     let style = Style {
         skip_unchanged: false,
-        envelope: Envelope::default(),
+        version: EnvelopeVersion::V3,
         name: replay.topic_prefix.clone(),
         tombstones: true,
         ids: replay.ids,

@@ -43,8 +43,9 @@ fn mask_list(raw: &RawMasks, context: &mut Context) -> Vec<MaskRule> {
         (None, Some(path)) => Some(private(path, "masks.salt_file", context)),
         (None, None) => None,
     };
+    let salt = salt.filter(|salt| !salt.reveal().is_empty());
     let mut rules = Vec::new();
-    let count = |text: &str| text.parse().map_err(|_| "a number of characters");
+    let number = "a number of characters";
     let hash = |text: &str, form: HashForm| {
         let algorithm =
             Algorithm::named(text).ok_or("MD5, SHA-1, SHA-224, SHA-256, SHA-384 or SHA-512")?;
@@ -55,8 +56,12 @@ fn mask_list(raw: &RawMasks, context: &mut Context) -> Vec<MaskRule> {
             salt,
         }))
     };
-    let stars = |text: &str| count(text).map(Mask::Stars);
-    let truncate = |text: &str| count(text).map(Mask::Truncate);
+    let stars = |text: &str| {
+        text.parse()
+            .map(Mask::Stars)
+            .map_err(|_| "a number up to 65535")
+    };
+    let truncate = |text: &str| text.parse().map(Mask::Truncate).map_err(|_| number);
     let v2 = |text: &str| hash(text, HashForm::Text);
     let v1 = |text: &str| hash(text, HashForm::Serialized);
     mask_rules(&mut rules, (&raw.hash, "masks.hash"), &v2, context);
@@ -69,7 +74,7 @@ fn mask_list(raw: &RawMasks, context: &mut Context) -> Vec<MaskRule> {
         context,
     );
     if salt.is_none() && !(raw.hash.is_empty() && raw.hash_v1.is_empty()) {
-        let problem = "is needed by masks.hash and masks.hash_v1, and not set";
+        let problem = "is needed by masks.hash and masks.hash_v1, and not set or empty";
         let remedy = "name a file, or set the salt in the environment";
         context.report("masks.salt_file", problem, remedy);
     }

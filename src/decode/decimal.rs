@@ -14,6 +14,7 @@ use std::borrow::Cow;
 use crate::error::Classify;
 use crate::error::Fault;
 use crate::text::json;
+use crate::text::wide::Wide;
 
 /// Most digits that a packed DECIMAL holds, integer and fraction together. Columns have at most 65, but a
 /// DECIMAL inside a JSON document counts the digits of MySQL's buffer: nine words of nine digits.
@@ -147,7 +148,7 @@ pub fn write_unscaled_base64(
         return Ok(len);
     }
     let decimal = Decimal::read(bytes, precision, scale)?;
-    json::write_base64(out, minimal(&decimal.wide_unscaled()));
+    decimal.wide_unscaled().write_base64(out);
     Ok(decimal.len)
 }
 
@@ -173,9 +174,6 @@ pub fn write_double(
 
 /// At most eight groups of nine digits beside one shorter group on each side of the point, or nine.
 const GROUPS_MAX: usize = 10;
-
-/// 81 digits take 270 bits, the sign one more.
-const LIMBS: usize = 9;
 
 /// Powers of ten by the digits of a group; padded to sixteen so that a masked index always fits.
 const POWERS: [u32; 16] = [
@@ -261,28 +259,16 @@ impl Decimal {
             .unwrap_or_default()
     }
 
-    /// The unscaled number as a two's-complement big-endian integer of a fixed width.
-    fn wide_unscaled(&self) -> [u8; LIMBS * 4] {
-        let mut limbs = [0_u32; LIMBS];
+    /// The unscaled number.
+    fn wide_unscaled(&self) -> Wide {
+        let mut wide = Wide::default();
         for group in self.groups() {
-            let mut carry = u64::from(group.value);
-            for limb in &mut limbs {
-                carry += u64::from(*limb) * u64::from(group.power());
-                (*limb, carry) = (low(carry), carry >> 32);
-            }
+            wide.push(group.power(), group.value);
         }
         if self.negative {
-            let mut carry = 1;
-            for limb in &mut limbs {
-                carry += u64::from(!*limb);
-                (*limb, carry) = (low(carry), carry >> 32);
-            }
+            wide.negate();
         }
-        let mut bytes = [0; LIMBS * 4];
-        for (place, limb) in bytes.as_chunks_mut::<4>().0.iter_mut().rev().zip(limbs) {
-            *place = limb.to_be_bytes();
-        }
-        bytes
+        wide
     }
 }
 
@@ -358,25 +344,6 @@ fn group_value(bytes: &[u8], first: bool, inverted: bool) -> u32 {
     let all = u32::MAX.checked_shr(32 - bits.min(32)).unwrap_or(0);
     let sign = if first { all & !(all >> 1) } else { 0 };
     raw ^ sign ^ if inverted { all } else { 0 }
-}
-
-fn low(value: u64) -> u32 {
-    (value & u64::from(u32::MAX)) as u32
-}
-
-/// Cuts leading bytes that only repeat the sign; one byte always stays.
-fn minimal(bytes: &[u8]) -> &[u8] {
-    let mut rest = bytes;
-    while let [first, tail @ ..] = rest {
-        let sign = tail
-            .first()
-            .map(|next| if next & 0x80 == 0 { 0 } else { 0xff });
-        if sign != Some(*first) {
-            break;
-        }
-        rest = tail;
-    }
-    rest
 }
 
 #[cfg(test)]

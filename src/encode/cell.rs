@@ -9,6 +9,7 @@ use crate::decode::decimal;
 use crate::decode::image::{prefixed, skip};
 use crate::decode::jsonb;
 use crate::decode::temporal;
+use crate::schema::mask::Unreadable;
 use crate::schema::plan::{Cell, Column, NoDate, Packed, Unit};
 use crate::text::charset::{Charset, InvalidText};
 use crate::text::civil::{self, Civil, Fraction};
@@ -29,6 +30,9 @@ pub enum CellError {
     /// A decimal that is none.
     #[error("invalid packed decimal: {0}")]
     Decimal(#[from] decimal::DecimalError),
+    /// What is to be masked is no text.
+    #[error(transparent)]
+    Mask(#[from] Unreadable),
     /// An ENUM number or SET bit without a label.
     #[error("number {number} of {labels} labels")]
     Label {
@@ -113,7 +117,7 @@ pub fn write(
         Cell::Masked(text) => {
             let start = out.len();
             write(out, &text.column, cursor, scratch)?;
-            text.masked.apply(out, start);
+            text.masked.apply(out, start)?;
         }
         Cell::Decimal(packed) => write_decimal(out, cursor, packed)?,
         Cell::DecimalText(packed) => write_decimal_text(out, cursor, packed)?,
@@ -207,9 +211,9 @@ fn write_temporal(
         }
         Cell::Time { digits, unit } => {
             let us = temporal::time(cursor.array()?, cursor.take(fraction_bytes(*digits))?);
-            write_time(out, us, *unit);
+            unit.write_time(out, us);
         }
-        Cell::OldTime { unit } => write_time(out, temporal::old_time(cursor.array()?), *unit),
+        Cell::OldTime { unit } => unit.write_time(out, temporal::old_time(cursor.array()?)),
         Cell::DateTime { digits, unit } => {
             let civil = temporal::datetime(cursor.array()?, cursor.take(fraction_bytes(*digits))?);
             write_moment(out, civil, column, *unit)?;
@@ -269,27 +273,8 @@ fn write_text(
     civil: Option<Civil>,
     write: impl FnOnce(&Civil, &mut Vec<u8>) -> bool,
 ) {
-    let start = out.len();
-    out.push(b'"');
-    if civil.is_some_and(|civil| write(&civil, out)) {
-        out.extend_from_slice(b"Z\"");
-    } else {
-        out.truncate(start);
+    if !civil::write_utc(out, |out| civil.is_some_and(|civil| write(&civil, out))) {
         out.extend_from_slice(b"null");
-    }
-}
-
-fn write_time(out: &mut Vec<u8>, us: i64, unit: Unit) {
-    match unit {
-        Unit::Microseconds => json::write_i64(out, us),
-        Unit::Milliseconds => json::write_i64(out, us / 1000),
-        // 838 hours are far from the limit of 64 bits.
-        Unit::Nanoseconds => json::write_i64(out, us.saturating_mul(1000)),
-        Unit::Iso => {
-            out.push(b'"');
-            civil::write_time(out, us);
-            out.extend_from_slice(b"Z\"");
-        }
     }
 }
 
@@ -310,15 +295,8 @@ fn write_moment(
         Some(us) => Some(us),
         None => instead(column)?.and_then(|civil| civil.epoch_us()),
     };
-    let number = match unit {
-        Unit::Milliseconds => us.map(|us| us.div_euclid(1000)),
-        Unit::Microseconds | Unit::Iso => us,
-        Unit::Nanoseconds => {
-            let ns = us.map(|us| us.checked_mul(1000).ok_or(CellError::Range));
-            ns.transpose()?
-        }
-    };
-    write_number(out, number);
+    let number = us.map(|us| unit.count(us).ok_or(CellError::Range));
+    write_number(out, number.transpose()?);
     Ok(())
 }
 
@@ -461,6 +439,7 @@ mod tests {
 
     use super::*;
     use crate::config::modes::{InvalidDate, Modes, TimePrecision};
+    use crate::schema::columns::ColumnRules;
     use crate::schema::declared::Declared;
     use crate::schema::plan::Plan;
     use crate::schema::table_map::{ColumnShape, Shape, code};
@@ -474,7 +453,8 @@ mod tests {
             full: true,
             ..Shape::default()
         };
-        let plan = Plan::compile(&shape, Arc::from("topic"), &modes).unwrap();
+        let plan =
+            Plan::compile(&shape, Arc::from("topic"), &modes, &ColumnRules::default()).unwrap();
         let (mut out, mut cursor) = (Vec::new(), Cursor::new(bytes));
         let result = write(&mut out, &plan.columns[0], &mut cursor, &mut Vec::new());
         let found = match result {

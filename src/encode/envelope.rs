@@ -2,7 +2,7 @@
 //!
 //! Takes the images of a rows event and the table's [`Plan`], appends records to a [`Batch`]. What all
 //! rows of an event share (the source block but for its row number) is written once per event and
-//! copied. Shape: Debezium 3.6, JSON without schemas. No IO, no clock: the time comes with the event.
+//! copied. Shape: Debezium 3.6 or 1.9, JSON. No IO, no clock: the time comes with the event.
 
 mod keys;
 mod sparse;
@@ -12,7 +12,7 @@ use std::io::Write;
 use std::sync::Arc;
 
 use crate::config::Skipped;
-use crate::config::modes::{Envelope, EnvelopeVersion};
+use crate::config::modes::EnvelopeVersion;
 use crate::cursor::Cursor;
 use crate::decode::image::Sparse;
 use crate::decode::jsonb::diff::DiffError;
@@ -22,7 +22,7 @@ use crate::encode::envelope::sparse::Images;
 use crate::error::{Classify, Fault};
 use crate::event::Operation;
 use crate::position::Gtid;
-use crate::schema::plan::Plan;
+use crate::schema::plan::{Column, Plan};
 use crate::sink::batch::{Batch, Link, Record, Span};
 use crate::text::json;
 
@@ -42,8 +42,8 @@ pub struct Style {
     pub skipped: Skipped,
     /// What stands for a text that the log does not hold.
     pub unavailable: String,
-    /// The form of keys and values.
-    pub envelope: Envelope,
+    /// Whose envelope it is.
+    pub version: EnvelopeVersion,
     /// An update that changes nothing that is shown becomes no record.
     pub skip_unchanged: bool,
 }
@@ -216,7 +216,7 @@ impl Encoder {
         head.extend_from_slice(b",\"snapshot\":\"false\",\"db\":");
         head.extend_from_slice(&plan.database_json);
         head.extend_from_slice(b",\"sequence\":null");
-        if self.style.envelope.version == EnvelopeVersion::V3 {
+        if self.style.version == EnvelopeVersion::V3 {
             head.extend_from_slice(b",\"ts_us\":");
             json::write_u64(head, origin.commit_us);
             head.extend_from_slice(b",\"ts_ns\":");
@@ -236,7 +236,7 @@ impl Encoder {
         head.extend_from_slice(b",\"pos\":");
         json::write_u64(head, origin.pos);
         head.extend_from_slice(b",\"row\":");
-        self.begin_tail(origin);
+        self.begin_tail(plan, origin);
         if self.style.ids {
             self.begin_id(origin);
         }
@@ -294,7 +294,7 @@ impl Encoder {
         self.push(batch, plan, record, 0);
     }
 
-    fn begin_tail(&mut self, origin: &Origin<'_>) {
+    fn begin_tail(&mut self, plan: &Plan, origin: &Origin<'_>) {
         let tail = &mut self.tail;
         tail.clear();
         tail.extend_from_slice(b",\"thread\":");
@@ -307,7 +307,7 @@ impl Encoder {
         close.clear();
         close.extend_from_slice(b"\",\"ts_ms\":");
         json::write_u64(close, origin.now_ns / 1_000_000);
-        match self.style.envelope.version {
+        match self.style.version {
             EnvelopeVersion::V3 => {
                 tail.extend_from_slice(b",\"transaction\":null");
                 close.extend_from_slice(b",\"ts_us\":");
@@ -318,11 +318,10 @@ impl Encoder {
             EnvelopeVersion::V1_9 => close.extend_from_slice(b",\"transaction\":null"),
         }
         tail.extend_from_slice(b",\"op\":\"");
-        close.extend_from_slice(if self.style.envelope.schemas {
-            b"}}"
-        } else {
-            b"}"
-        });
+        close.push(b'}');
+        if plan.openings.is_some() {
+            close.push(b'}');
+        }
         let rest = &mut self.rest;
         rest.clear();
         rest.extend_from_slice(tail);
@@ -411,11 +410,17 @@ impl Encoder {
             .take(plan.columns.len().div_ceil(8))
             .map_err(|_| RowError::Bitmap)?;
         for (index, column) in plan.columns.iter().enumerate() {
-            out.extend_from_slice(&column.member);
-            let value = out.len();
             let null = nulls
                 .get(index / 8)
                 .is_some_and(|byte| byte & (1 << (index % 8)) != 0);
+            if let Some(only) = &column.key_only {
+                let cursor = (!null).then_some(&mut *cursor);
+                let value = self.key_only(out, (column, only), cursor)?;
+                note_key(&mut image, column, value);
+                continue;
+            }
+            out.extend_from_slice(&column.member);
+            let value = out.len();
             if !null {
                 cell::write(out, column, cursor, &mut self.scratch).map_err(|source| {
                     RowError::Cell {
@@ -426,20 +431,10 @@ impl Encoder {
             } else {
                 column.write_null(out);
             }
-            if let Some(part) = column.key_part
-                && let Some(slot) = image.key.get_mut(part)
-            {
-                *slot = span(value, out.len());
-            }
+            note_key(&mut image, column, span(value, out.len()));
         }
-        self.end_image(out, plan, start, &mut image);
+        close_image(out, start, &mut image);
         Ok(image)
-    }
-
-    /// Takes out what is in the key only, and closes the object that began at `start`.
-    fn end_image(&mut self, out: &mut Vec<u8>, plan: &Plan, start: usize, image: &mut Image) {
-        self.set_aside(out, plan, image, &mut []);
-        close_image(out, start, image);
     }
 
     /// Ends the value that started at `start`, and appends the key, and the tombstone of a delete.
@@ -556,6 +551,15 @@ fn begin_value(out: &mut Vec<u8>, plan: &Plan) -> usize {
         out.extend_from_slice(&openings.value);
     }
     start
+}
+
+/// Notes where the value of a column of the key stands.
+fn note_key(image: &mut Image, column: &Column, value: Span) {
+    if let Some(part) = column.key_part
+        && let Some(slot) = image.key.get_mut(part)
+    {
+        *slot = value;
+    }
 }
 
 /// Closes the object that began at `start`.

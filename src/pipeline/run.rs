@@ -139,7 +139,7 @@ fn state(database: &Database, begin: Begin) -> State {
         ids: database.records.headers_id,
         skipped: database.records.skipped,
         unavailable: database.records.unavailable_value.clone(),
-        envelope: database.records.envelope,
+        version: database.records.envelope.version,
         skip_unchanged: database.records.skip_unchanged,
     };
     let payload = Limits {

@@ -207,7 +207,7 @@ impl Rules {
     /// The plan of a table whose shape is complete.
     fn plan(&self, shape: &mut Shape, topic: Arc<str>) -> Result<Plan, PlanError> {
         self.columns.choose_key(shape);
-        let plan = Plan::of_columns(shape, topic, &self.modes, &self.columns)?;
+        let plan = Plan::compile(shape, topic, &self.modes, &self.columns)?;
         Ok(self.with_schemas(plan, shape))
     }
 

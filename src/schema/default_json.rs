@@ -9,6 +9,7 @@ use crate::schema::table_map::ColumnShape;
 use crate::sql::definition::DefaultValue;
 use crate::text::civil::{self, Civil, Fraction};
 use crate::text::json;
+use crate::text::wide::Wide;
 
 /// Appends a column's default; false, and nothing is appended, where it has none.
 pub(super) fn write_default(out: &mut Vec<u8>, column: &ColumnShape, cell: &Cell) -> bool {
@@ -64,21 +65,11 @@ fn write_literal(out: &mut Vec<u8>, column: &ColumnShape, cell: &Cell, text: &st
         Cell::FloatAsDouble | Cell::Double | Cell::DecimalDouble(_) => {
             json::write_f64(out, text.parse().ok()?);
         }
-        Cell::Decimal(packed) => json::write_base64(out, &unscaled(text, packed.scale)?),
+        Cell::Decimal(packed) => write_unscaled(out, text, packed.scale)?,
         Cell::DecimalText(_) => json::write_string(out, without_fill(text)),
         Cell::Text { .. } | Cell::Enum { .. } | Cell::Set { .. } => json::write_string(out, text),
         Cell::Time { unit, .. } | Cell::OldTime { unit } => {
-            let us = civil::parse_time(text)?;
-            match unit {
-                Unit::Milliseconds => json::write_i64(out, us / 1000),
-                Unit::Microseconds => json::write_i64(out, us),
-                Unit::Nanoseconds => json::write_i64(out, us.checked_mul(1000)?),
-                Unit::Iso => {
-                    out.push(b'"');
-                    civil::write_time(out, us);
-                    out.extend_from_slice(b"Z\"");
-                }
-            }
+            unit.write_time(out, civil::parse_time(text)?);
         }
         Cell::Date
         | Cell::DateText
@@ -115,34 +106,28 @@ fn write_epoch(out: &mut Vec<u8>, column: &ColumnShape, cell: &Cell) -> Option<(
 }
 
 fn write_moment(out: &mut Vec<u8>, cell: &Cell, moment: Civil) -> Option<()> {
-    let text = |out: &mut Vec<u8>, fraction: Option<Fraction>| {
-        out.push(b'"');
-        let written = match fraction {
-            Some(fraction) => moment.write_moment(out, fraction),
-            None => moment.write_date(out),
-        };
-        out.extend_from_slice(b"Z\"");
-        written.then_some(())
-    };
     if let Cell::Date = cell {
         json::write_i64(out, i64::from(moment.days()?));
     } else if let Cell::DateText = cell {
-        text(out, None)?;
+        civil::write_utc(out, |out| moment.write_date(out)).then_some(())?;
     } else if let Cell::DateTime { unit, .. } | Cell::OldDateTime { unit } = cell {
-        match unit {
-            Unit::Milliseconds => json::write_i64(out, moment.epoch_us()?.div_euclid(1000)),
-            Unit::Microseconds => json::write_i64(out, moment.epoch_us()?),
-            Unit::Nanoseconds => json::write_i64(out, moment.epoch_us()?.checked_mul(1000)?),
-            Unit::Iso => text(out, Some(Fraction::Trimmed))?,
+        if *unit == Unit::Iso {
+            write_text(out, moment, Fraction::Trimmed)?;
+        } else {
+            json::write_i64(out, unit.count(moment.epoch_us()?)?);
         }
     } else if let Cell::Timestamp { digits } = cell {
-        text(out, Some(Fraction::Exactly(*digits)))?;
+        write_text(out, moment, Fraction::Exactly(*digits))?;
     } else if let Cell::OldTimestamp = cell {
-        text(out, Some(Fraction::Exactly(0)))?;
+        write_text(out, moment, Fraction::Exactly(0))?;
     } else {
         return None;
     }
     Some(())
+}
+
+fn write_text(out: &mut Vec<u8>, moment: Civil, fraction: Fraction) -> Option<()> {
+    civil::write_utc(out, |out| moment.write_moment(out, fraction)).then_some(())
 }
 
 /// Without the zeros of ZEROFILL.
@@ -157,49 +142,22 @@ fn without_fill(text: &str) -> &str {
     text.get(start..).unwrap_or(text)
 }
 
-/// The unscaled integer of a decimal's text, as the fewest bytes of two's complement that hold it.
-fn unscaled(text: &str, scale: u8) -> Option<Vec<u8>> {
-    let (negative, digits) = match text.strip_prefix('-') {
-        Some(digits) => (true, digits),
-        None => (false, text),
-    };
+/// Appends the unscaled integer of a decimal's text, as Connect's `Decimal` has it.
+fn write_unscaled(out: &mut Vec<u8>, text: &str, scale: u8) -> Option<()> {
+    let digits = text.strip_prefix('-').unwrap_or(text);
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
     let missing = usize::from(scale).checked_sub(fraction.len())?;
     let zeros = std::iter::repeat_n(b'0', missing);
-    // Little-endian while it grows.
-    let mut bytes: Vec<u8> = Vec::new();
+    let mut unscaled = Wide::default();
     for digit in whole.bytes().chain(fraction.bytes()).chain(zeros) {
-        let mut carry = u32::from(digit.checked_sub(b'0').filter(|digit| *digit <= 9)?);
-        for byte in &mut bytes {
-            let sum = u32::from(*byte) * 10 + carry;
-            *byte = (sum & 0xff) as u8;
-            carry = sum >> 8;
-        }
-        if carry > 0 {
-            bytes.push(carry as u8);
-        }
+        let value = digit.checked_sub(b'0').filter(|value| *value <= 9)?;
+        unscaled.push(10, u32::from(value));
     }
-    if negative && !bytes.is_empty() {
-        // -n is the complement of n - 1.
-        for byte in &mut bytes {
-            let borrowed = *byte == 0;
-            *byte = byte.wrapping_sub(1);
-            if !borrowed {
-                break;
-            }
-        }
-        while bytes.last() == Some(&0) {
-            bytes.pop();
-        }
-        bytes.iter_mut().for_each(|byte| *byte = !*byte);
-        if bytes.last().is_none_or(|byte| byte & 0x80 == 0) {
-            bytes.push(0xff);
-        }
-    } else if bytes.last().is_none_or(|byte| byte & 0x80 != 0) {
-        bytes.push(0);
+    if text.starts_with('-') {
+        unscaled.negate();
     }
-    bytes.reverse();
-    Some(bytes)
+    unscaled.write_base64(out);
+    Some(())
 }
 
 #[cfg(test)]
@@ -207,24 +165,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn decimals_become_the_fewest_bytes() {
-        for (text, scale, expected) in [
-            ("0", 0, vec![0]),
-            ("0.00", 2, vec![0]),
-            ("-0.00", 2, vec![0]),
-            ("1.27", 2, vec![127]),
-            ("1.28", 2, vec![0, 128]),
-            ("-1.28", 2, vec![0x80]),
-            ("-1.29", 2, vec![0xff, 0x7f]),
-            ("-1", 0, vec![0xff]),
-            ("-256", 0, vec![0xff, 0x00]),
-            ("3.5", 3, vec![0x0d, 0xac]),
-            ("18446744073709551616", 0, vec![1, 0, 0, 0, 0, 0, 0, 0, 0]),
+    fn decimals_are_unscaled() {
+        for (text, scale, number) in [
+            ("0", 0, 0_i128),
+            ("-0.00", 2, 0),
+            ("1.28", 2, 128),
+            ("-1.29", 2, -129),
+            ("3.5", 3, 3500),
+            ("18446744073709551616", 0, 1 << 64),
         ] {
-            assert_eq!(unscaled(text, scale), Some(expected), "{text}");
+            let (mut found, mut expected) = (Vec::new(), Vec::new());
+            write_unscaled(&mut found, text, scale).unwrap();
+            json::write_integer_base64(&mut expected, number);
+            assert_eq!(found, expected, "{text}");
         }
-        assert_eq!(unscaled("1.234", 2), None);
-        assert_eq!(unscaled("1e3", 0), None);
+        assert_eq!(write_unscaled(&mut Vec::new(), "1.234", 2), None);
+        assert_eq!(write_unscaled(&mut Vec::new(), "1e3", 0), None);
+    }
+
+    #[test]
+    fn zeros_of_zerofill_are_not_shown() {
         for (filled, text) in [
             ("00001.50", "1.50"),
             ("0000.50", "0.50"),
@@ -232,25 +192,6 @@ mod tests {
             ("-1.5", "-1.5"),
         ] {
             assert_eq!(without_fill(filled), text);
-        }
-        for number in [
-            0_i128,
-            1,
-            -1,
-            127,
-            128,
-            -128,
-            -129,
-            32767,
-            -32768,
-            1 << 70,
-            -(1 << 71),
-        ] {
-            let mut expected = Vec::new();
-            json::write_integer_base64(&mut expected, number);
-            let mut found = Vec::new();
-            json::write_base64(&mut found, &unscaled(&number.to_string(), 0).unwrap());
-            assert_eq!(found, expected, "{number}");
         }
     }
 }

@@ -3,11 +3,12 @@
 //! Takes the JSON string of a value and gives another; a key keeps the value as it is, as in Debezium (keys are
 //! built before masks apply). Rules: Debezium 3.6's `MaskStrings` and `TruncateColumn`.
 
-use digest::DynDigest;
+use std::borrow::Cow;
+
 use md5::Md5;
 use regex::Regex;
 use sha1::Sha1;
-use sha2::{Sha224, Sha256, Sha384, Sha512};
+use sha2::{Digest, Sha224, Sha256, Sha384, Sha512};
 
 use crate::error::Secret;
 use crate::text::json;
@@ -25,7 +26,7 @@ pub struct MaskRule {
 #[derive(Clone, Debug)]
 pub enum Mask {
     /// So many stars, whatever it was, NULL included (`column.mask.with.N.chars`).
-    Stars(usize),
+    Stars(u16),
     /// Its first characters, counted as Java does: one beyond U+FFFF counts twice and is never parted
     /// (`column.truncate.to.N.chars`).
     Truncate(usize),
@@ -83,17 +84,6 @@ impl Algorithm {
             _ => return None,
         })
     }
-
-    fn digest(self) -> Box<dyn DynDigest> {
-        match self {
-            Algorithm::Md5 => Box::<Md5>::default(),
-            Algorithm::Sha1 => Box::<Sha1>::default(),
-            Algorithm::Sha224 => Box::<Sha224>::default(),
-            Algorithm::Sha256 => Box::<Sha256>::default(),
-            Algorithm::Sha384 => Box::<Sha384>::default(),
-            Algorithm::Sha512 => Box::<Sha512>::default(),
-        }
-    }
 }
 
 /// A mask as one column has it.
@@ -114,34 +104,57 @@ impl Masked {
         }
     }
 
+    /// Appends what stands for NULL.
+    pub fn write_null(&self, out: &mut Vec<u8>) {
+        match self.mask {
+            Mask::Stars(count) => write_stars(out, count),
+            Mask::Truncate(_) | Mask::Hash(_) => out.extend_from_slice(b"null"),
+        }
+    }
+
     /// Replaces the JSON value that begins at `start`: a string or null.
-    pub fn apply(&self, out: &mut Vec<u8>, start: usize) {
+    ///
+    /// # Errors
+    /// It is neither; nothing of it stays.
+    pub fn apply(&self, out: &mut Vec<u8>, start: usize) -> Result<(), Unreadable> {
         if let Mask::Stars(count) = self.mask {
             out.truncate(start);
-            out.push(b'"');
-            out.resize(out.len() + count, b'*');
-            out.push(b'"');
-            return;
+            write_stars(out, count);
+            return Ok(());
         }
-        // What the encoder has written can be read; null stays.
-        let text = serde_json::from_slice::<Option<String>>(out.get(start..).unwrap_or_default());
-        let Ok(Some(text)) = text else {
-            return;
+        let value = out.get(start..).unwrap_or_default();
+        let text = serde_json::from_slice::<Option<String>>(value).map_err(|_| Unreadable);
+        let Some(text) = text.inspect_err(|_| out.truncate(start))? else {
+            return Ok(());
         };
         out.truncate(start);
         match &self.mask {
             Mask::Stars(_) => {}
             Mask::Truncate(characters) => json::write_string(out, beginning(&text, *characters)),
             Mask::Hash(hash) => {
-                let mut digits = hash.digits(&text);
-                if let Some(characters) = self.characters {
-                    digits.truncate(characters);
+                hash.write_digits(out, &text);
+                if let Some(characters) = self.characters
+                    && out.len() > start + 2 + characters
+                {
+                    out.truncate(start + 1 + characters);
+                    out.push(b'"');
                 }
-                json::write_string(out, &digits);
             }
         }
+        Ok(())
     }
 }
+
+fn write_stars(out: &mut Vec<u8>, count: u16) {
+    out.push(b'"');
+    out.resize(out.len() + usize::from(count), b'*');
+    out.push(b'"');
+}
+
+/// What is to be masked is no text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a value that is to be masked is no text")]
+pub struct Unreadable;
 
 fn beginning(text: &str, units: usize) -> &str {
     let mut used = 0;
@@ -154,16 +167,27 @@ fn beginning(text: &str, units: usize) -> &str {
 }
 
 impl Hash {
-    fn digits(&self, text: &str) -> String {
-        let mut digest = self.algorithm.digest();
-        digest.update(self.salt.reveal().as_bytes());
-        match self.form {
-            HashForm::Text => digest.update(text.as_bytes()),
-            HashForm::Serialized => digest.update(&serialized(text)),
+    fn write_digits(&self, out: &mut Vec<u8>, text: &str) {
+        let serialized = match self.form {
+            HashForm::Text => Cow::Borrowed(text.as_bytes()),
+            HashForm::Serialized => Cow::Owned(serialized(text)),
+        };
+        let parts = [self.salt.reveal().as_bytes(), &*serialized];
+        match self.algorithm {
+            Algorithm::Md5 => digest::<Md5>(out, parts),
+            Algorithm::Sha1 => digest::<Sha1>(out, parts),
+            Algorithm::Sha224 => digest::<Sha224>(out, parts),
+            Algorithm::Sha256 => digest::<Sha256>(out, parts),
+            Algorithm::Sha384 => digest::<Sha384>(out, parts),
+            Algorithm::Sha512 => digest::<Sha512>(out, parts),
         }
-        let hex = |byte: &u8| format!("{byte:02x}");
-        digest.finalize().iter().map(hex).collect()
     }
+}
+
+fn digest<D: Digest>(out: &mut Vec<u8>, parts: [&[u8]; 2]) {
+    let mut digest = D::new();
+    parts.iter().for_each(|part| digest.update(part));
+    json::write_hex(out, &digest.finalize());
 }
 
 /// A string as `ObjectOutputStream.writeObject` writes it: magic, version, TC_STRING or TC_LONGSTRING with the
@@ -204,7 +228,8 @@ mod tests {
 
     fn applied(mask: Mask, characters: Option<usize>, json: &str) -> String {
         let mut out = format!("before{json}").into_bytes();
-        Masked { mask, characters }.apply(&mut out, "before".len());
+        let masked = Masked { mask, characters };
+        masked.apply(&mut out, "before".len()).unwrap();
         String::from_utf8(out).unwrap()
     }
 
@@ -245,13 +270,29 @@ mod tests {
         let whole = "d430a1da30afe1a9d07b3b36042151ebaf53c4882af1609733c04930de318e33";
         let found = applied(v2.clone(), None, r#""value""#);
         assert_eq!(found, format!("before\"{whole}\""));
-        assert_eq!(
-            applied(v2, Some(10), r#""value""#).len(),
-            "before".len() + 12
-        );
-        assert_eq!(
-            serialized("a\0é"),
-            b"\xac\xed\0\x05\x74\0\x05a\xc0\x80\xc3\xa9"
-        );
+        let cut = applied(v2, Some(10), r#""value""#);
+        assert_eq!(cut, format!("before\"{}\"", &whole[..10]));
+    }
+
+    #[test]
+    fn strings_are_serialized_as_java_does() {
+        let short = b"\xac\xed\0\x05\x74\0\x05a\xc0\x80\xc3\xa9";
+        assert_eq!(serialized("a\0é"), short);
+        let long = serialized(&"é".repeat(40_000));
+        let head = b"\xac\xed\0\x05\x7c\0\0\0\0\0\x01\x38\x80\xc3\xa9";
+        assert_eq!((long.len(), &long[..15]), (13 + 80_000, &head[..]));
+    }
+
+    #[test]
+    fn what_is_no_text_does_not_stay() {
+        let masked = Masked {
+            mask: Mask::Truncate(3),
+            characters: None,
+        };
+        for value in ["12", "\"open", "{}", ""] {
+            let mut out = format!("before{value}").into_bytes();
+            assert_eq!(masked.apply(&mut out, "before".len()), Err(Unreadable));
+            assert_eq!(out, b"before");
+        }
     }
 }

@@ -9,12 +9,12 @@ use std::sync::Arc;
 use crate::config::modes::{InvalidTextMode, Modes};
 use crate::error::{Classify, Fault};
 use crate::schema::columns::ColumnRules;
-use crate::schema::compile::{compile_cell, no_date};
+use crate::schema::compile::{Trouble, compile_cell, no_date};
 use crate::schema::connect::Openings;
 use crate::schema::mask::Masked;
 use crate::schema::table_map::{ColumnShape, Shape, code};
 use crate::text::charset::Charset;
-use crate::text::civil::Civil;
+use crate::text::civil::{self, Civil};
 use crate::text::json::{self, BytesWriter};
 
 /// All that decoding and encoding need to know of one table version.
@@ -36,17 +36,12 @@ pub struct Plan {
     pub table_json: Vec<u8>,
     /// What stands ahead of each payload, where records carry their schemas.
     pub openings: Option<Openings>,
-    /// Columns whose value is in the key as it is, and not in the row: the last column first.
-    pub key_only: Vec<KeyOnly>,
 }
 
-/// A column of the key that the row does not show as it is. Its cell is written with those of the row, without a name
-/// where it is not shown at all, and taken out again.
+/// What the row shows of a column whose value as it is stands in the key.
 #[derive(Debug)]
 pub struct KeyOnly {
-    /// Which part of the key.
-    pub part: usize,
-    /// What the row has instead; nothing where it does not show the column.
+    /// Its mask; the column is left out where there is none.
     pub masked: Option<Masked>,
 }
 
@@ -73,6 +68,8 @@ pub struct Column {
     pub no_date: NoDate,
     /// Index in the key, where it is part of it.
     pub key_part: Option<usize>,
+    /// The key has its value as it is, and the row has not.
+    pub key_only: Option<Box<KeyOnly>>,
     /// How its cell is read and written.
     pub cell: Cell,
 }
@@ -82,6 +79,8 @@ pub struct Column {
 pub struct KeyColumn {
     /// Index into the plan's columns.
     pub column: usize,
+    /// Its value is not in the row as it is.
+    pub key_only: bool,
     /// `{"name":` or `,"name":`.
     pub member: Vec<u8>,
 }
@@ -121,6 +120,33 @@ pub enum Unit {
     Nanoseconds,
     /// Not counted: its text by ISO 8601.
     Iso,
+}
+
+impl Unit {
+    /// A moment of so many microseconds; `None` where 64 bits do not hold it. Text counts microseconds.
+    pub fn count(self, us: i64) -> Option<i64> {
+        match self {
+            Unit::Milliseconds => Some(us.div_euclid(1000)),
+            Unit::Microseconds | Unit::Iso => Some(us),
+            Unit::Nanoseconds => us.checked_mul(1000),
+        }
+    }
+
+    /// Appends a TIME of so many microseconds.
+    pub fn write_time(self, out: &mut Vec<u8>, us: i64) {
+        match self {
+            Unit::Microseconds => json::write_i64(out, us),
+            Unit::Milliseconds => json::write_i64(out, us / 1000),
+            // 838 hours are far from the limit of 64 bits.
+            Unit::Nanoseconds => json::write_i64(out, us.saturating_mul(1000)),
+            Unit::Iso => {
+                civil::write_utc(out, |out| {
+                    civil::write_time(out, us);
+                    true
+                });
+            }
+        }
+    }
 }
 
 /// How a cell is laid out in a row image, and what becomes of it.
@@ -378,23 +404,15 @@ impl Plan {
             database_json: json_string(database),
             table_json: json_string(table),
             openings: None,
-            key_only: Vec::new(),
         }
     }
 
-    /// Compiles a shape, the values to become what the modes say.
+    /// Compiles a shape, the values to become what the modes say, of the columns that the rules show. Those of the key
+    /// are in the key all the same.
     ///
     /// # Errors
     /// [`PlanError`].
-    pub fn compile(shape: &Shape, topic: Arc<str>, modes: &Modes) -> Result<Plan, PlanError> {
-        Plan::of_columns(shape, topic, modes, &ColumnRules::default())
-    }
-
-    /// The same with some columns only, some of them masked; those of the key are in the key all the same.
-    ///
-    /// # Errors
-    /// [`PlanError`].
-    pub fn of_columns(
+    pub fn compile(
         shape: &Shape,
         topic: Arc<str>,
         modes: &Modes,
@@ -412,26 +430,18 @@ impl Plan {
                 columns: shape.primary_key.len(),
             });
         }
-        let mut key_only = Vec::new();
         let mut columns = Vec::with_capacity(shape.columns.len());
         let mut opening = b'{';
         for (index, column) in shape.columns.iter().enumerate() {
-            let mut cell =
-                compile_cell(column, modes).map_err(|trouble| trouble.of(shape, column))?;
             let key_part = shape.primary_key.iter().position(|part| *part == index);
-            let mut member = Vec::new();
             let shown = shown.get(index).copied().unwrap_or(true);
-            let is_text = matches!(
-                cell,
-                Cell::Text { .. } | Cell::Enum { .. } | Cell::Set { .. }
-            );
-            let masked = masks.get_mut(index).and_then(Option::take);
-            let masked = masked.filter(|_| shown && is_text);
-            if !shown && key_part.is_none() {
-                if let Some(layout) = layout(column) {
-                    cell = Cell::Hidden(layout);
-                }
-            } else if shown && !matches!(cell, Cell::Hidden(_)) {
+            let cell = match shown || key_part.is_some() {
+                true => compile_cell(column, modes),
+                false => layout(column).map(Cell::Hidden).ok_or(Trouble::Type),
+            };
+            let cell = cell.map_err(|trouble| trouble.of(shape, column))?;
+            let mut member = Vec::new();
+            if shown && !matches!(cell, Cell::Hidden(_)) {
                 member = json_member(opening, &column.name);
                 opening = b',';
             }
@@ -440,9 +450,11 @@ impl Plan {
                 name: column.name.clone(),
                 no_date: no_date(column, modes.invalid_date),
                 key_part,
+                key_only: None,
                 cell,
             };
-            columns.push(compiled.placed(shown, masked, &mut key_only));
+            let masked = masks.get_mut(index).and_then(Option::take);
+            columns.push(compiled.placed(shown, masked));
         }
         let key = shape
             .primary_key
@@ -452,6 +464,7 @@ impl Plan {
                 let name = &shape.columns.get(*index)?.name;
                 Some(KeyColumn {
                     column: *index,
+                    key_only: columns.get(*index)?.key_only.is_some(),
                     member: json_member(if part == 0 { b'{' } else { b',' }, name),
                 })
             });
@@ -465,19 +478,23 @@ impl Plan {
             database,
             table,
             openings: None,
-            key_only,
         })
     }
 }
 
 impl Column {
-    /// As it stands in the row; where the key alone has its value, that is noted.
-    fn placed(self, shown: bool, masked: Option<Masked>, key_only: &mut Vec<KeyOnly>) -> Column {
+    /// As it stands in the row. Only text is masked.
+    fn placed(self, shown: bool, masked: Option<Masked>) -> Column {
+        let is_text = matches!(
+            self.cell,
+            Cell::Text { .. } | Cell::Enum { .. } | Cell::Set { .. }
+        );
+        let masked = masked.filter(|_| shown && is_text);
         match (self.key_part, masked) {
-            (Some(part), masked) if masked.is_some() || !shown => {
-                key_only.insert(0, KeyOnly { part, masked });
-                self
-            }
+            (Some(_), masked) if masked.is_some() || !shown => Column {
+                key_only: Some(Box::new(KeyOnly { masked })),
+                ..self
+            },
             (None, Some(masked)) => self.masked(masked),
             (Some(_) | None, _) => self,
         }
@@ -495,6 +512,7 @@ impl Column {
             name: self.name,
             no_date: self.no_date,
             key_part: self.key_part,
+            key_only: None,
             cell: Cell::Masked(Box::new(MaskedText {
                 column: inner,
                 masked,
@@ -504,13 +522,10 @@ impl Column {
 
     /// Appends what stands for NULL.
     pub fn write_null(&self, out: &mut Vec<u8>) {
-        if let Cell::Hidden(_) = self.cell {
-            return;
-        }
-        let start = out.len();
-        out.extend_from_slice(b"null");
         if let Cell::Masked(text) = &self.cell {
-            text.masked.apply(out, start);
+            text.masked.write_null(out);
+        } else if !matches!(self.cell, Cell::Hidden(_)) {
+            out.extend_from_slice(b"null");
         }
     }
 }

@@ -179,6 +179,18 @@ pub fn write_time(out: &mut Vec<u8>, us: i64) {
     out.extend_from_slice(text.get(..length).unwrap_or(&text));
 }
 
+/// Appends, in quotes and with a `Z`, what `write` appends; nothing, and false, where it says so.
+pub fn write_utc(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>) -> bool) -> bool {
+    let start = out.len();
+    out.push(b'"');
+    let written = write(out);
+    match written {
+        true => out.extend_from_slice(b"Z\""),
+        false => out.truncate(start),
+    }
+    written
+}
+
 /// Reads a literal of SQL: `-838:59:58.999`; microseconds. `None` for anything else.
 pub fn parse_time(text: &str) -> Option<i64> {
     let (sign, text) = match text.strip_prefix('-') {

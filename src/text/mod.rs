@@ -8,3 +8,4 @@ pub mod charset_tables;
 pub mod civil;
 mod collation_names;
 pub mod json;
+pub mod wide;

@@ -117,7 +117,7 @@ fn state(log: &Log, position: Option<Position>, gtids: bool) -> State {
     };
     let style = Style {
         skip_unchanged: false,
-        envelope: config::modes::Envelope::default(),
+        version: config::modes::EnvelopeVersion::V3,
         name: "p".to_owned(),
         tombstones: true,
         ids: true,

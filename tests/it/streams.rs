@@ -4,7 +4,7 @@ use std::fs;
 use std::sync::Arc;
 use std::time::Duration;
 
-use remora::config::modes::{Envelope, Modes};
+use remora::config::modes::{Envelope, EnvelopeVersion, Modes};
 use remora::config::{self, Tls, TlsMode};
 use remora::encode::envelope::Style;
 use remora::error::Secret;
@@ -175,7 +175,7 @@ pub(crate) fn state_with(memory_bytes_max: usize) -> State {
     };
     let style = Style {
         skip_unchanged: false,
-        envelope: Envelope::default(),
+        version: EnvelopeVersion::V3,
         name: "p".to_owned(),
         tombstones: true,
         ids: false,

@@ -1,25 +1,20 @@
 //! Keys of records: their values are written with the row, and noted where they stand.
 //!
-//! Takes the images that the encoder has written to the batch, gives keys beside them. What the row does not show as
-//! it is (a column that is left out or masked) is taken out of the image and kept beside the batch.
+//! Takes the images that the encoder has written to the batch, gives keys beside them. A value that the row does not
+//! show as it is (of a column that is left out or masked) is kept beside the batch.
 
-use super::{Encoder, span};
-use crate::schema::plan::{KEY_COLUMNS_MAX, KeyOnly, Plan};
+use super::{Encoder, RowError, span};
+use crate::cursor::Cursor;
+use crate::encode::cell::{self, CellError};
+use crate::schema::plan::{Column, KEY_COLUMNS_MAX, KeyOnly, Plan};
 use crate::sink::batch::{Batch, Span};
 
 /// Where the values of the key's columns stand, and the image in the batch.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Image {
     pub(super) span: Span,
+    /// Of a column that is in the key only, the place beside the batch.
     pub(super) key: [Span; KEY_COLUMNS_MAX],
-    /// Parts of the key that stand beside the batch: a bit for each.
-    aside: u16,
-}
-
-impl Image {
-    fn is_aside(&self, part: usize) -> bool {
-        self.aside >> part & 1 == 1
-    }
 }
 
 /// A key in the batch.
@@ -32,54 +27,39 @@ pub(super) struct Key {
 }
 
 impl Encoder {
-    /// Takes values that are in the key only out of the image, which ends with the batch. `values` are other places in
-    /// it, which move with what they hold; that of a value taken out is none any more.
-    pub(super) fn set_aside(
+    /// Writes a cell that is in the key only beside the batch, and its mask to the row; `None` for NULL.
+    pub(super) fn key_only(
         &mut self,
         out: &mut Vec<u8>,
-        plan: &Plan,
-        image: &mut Image,
-        values: &mut [Option<Span>],
-    ) {
-        for KeyOnly { part, masked } in &plan.key_only {
-            let Some(taken) = image.key.get(*part).copied() else {
-                continue;
-            };
-            let from = self.aside.len();
-            self.aside
-                .extend_from_slice(out.get(taken.range()).unwrap_or_default());
-            let mut shown = Vec::new();
-            if let Some(masked) = masked {
-                shown.extend_from_slice(self.aside.get(from..).unwrap_or_default());
-                masked.apply(&mut shown, 0);
-            }
-            let rest = out.len().saturating_sub(taken.range().end);
-            out.splice(taken.range(), shown);
-            let (old_end, new_end) = (taken.range().end, out.len().saturating_sub(rest));
-            let moved = |place: &mut Span| {
-                let range = place.range();
-                if range.start >= old_end {
-                    let (start, end) = (range.start - old_end, range.end - old_end);
-                    *place = span(start + new_end, end + new_end);
-                }
-            };
-            for (other, place) in image.key.iter_mut().enumerate() {
-                if image.aside >> other & 1 == 0 {
-                    moved(place);
-                }
-            }
-            for value in values.iter_mut() {
-                match value {
-                    Some(place) if *place == taken => *value = None,
-                    Some(place) => moved(place),
-                    None => {}
-                }
-            }
-            if let Some(slot) = image.key.get_mut(*part) {
-                *slot = span(from, self.aside.len());
-                image.aside |= 1 << part;
-            }
+        (column, only): (&Column, &KeyOnly),
+        cursor: Option<&mut Cursor<'_>>,
+    ) -> Result<Span, RowError> {
+        let start = self.aside.len();
+        match cursor {
+            Some(cursor) => cell::write(&mut self.aside, column, cursor, &mut self.scratch)
+                .map_err(|source| named(column, source))?,
+            None => self.aside.extend_from_slice(b"null"),
         }
+        let value = span(start, self.aside.len());
+        self.show_masked(out, (column, only), value)?;
+        Ok(value)
+    }
+
+    /// Writes the mask of a value that stands beside the batch to the row.
+    pub(super) fn show_masked(
+        &mut self,
+        out: &mut Vec<u8>,
+        (column, only): (&Column, &KeyOnly),
+        value: Span,
+    ) -> Result<(), RowError> {
+        if let Some(masked) = &only.masked {
+            out.extend_from_slice(&column.member);
+            let start = out.len();
+            out.extend_from_slice(self.aside_of(value));
+            let applied = masked.apply(out, start);
+            applied.map_err(|unreadable| named(column, unreadable.into()))?;
+        }
+        Ok(())
     }
 
     /// The key's JSON from the values that the image holds already; `None` for a table without key.
@@ -92,9 +72,9 @@ impl Encoder {
             out.extend_from_slice(&openings.key);
         }
         let start = out.len();
-        for (part, (column, value)) in plan.key.iter().zip(&image.key).enumerate() {
+        for (column, value) in plan.key.iter().zip(&image.key) {
             out.extend_from_slice(&column.member);
-            match image.is_aside(part) {
+            match column.key_only {
                 false => out.extend_from_within(value.range()),
                 true => out.extend_from_slice(self.aside_of(*value)),
             }
@@ -110,10 +90,6 @@ impl Encoder {
         })
     }
 
-    fn aside_of(&self, value: Span) -> &[u8] {
-        self.aside.get(value.range()).unwrap_or_default()
-    }
-
     pub(super) fn key_differs(
         &self,
         batch: &Batch,
@@ -121,14 +97,24 @@ impl Encoder {
         before: &Image,
         after: &Image,
     ) -> bool {
-        // Both images are of one plan, which says what stands beside the batch.
-        let bytes = |part: usize, value: Span| match before.is_aside(part) {
-            false => batch.bytes_of(value),
-            true => self.aside_of(value),
-        };
-        let values = before.key.iter().zip(&after.key).take(plan.key.len());
-        values
-            .enumerate()
-            .any(|(part, (old, new))| bytes(part, *old) != bytes(part, *new))
+        let values = before.key.iter().zip(&after.key);
+        plan.key
+            .iter()
+            .zip(values)
+            .any(|(column, (old, new))| match column.key_only {
+                false => batch.bytes_of(*old) != batch.bytes_of(*new),
+                true => self.aside_of(*old) != self.aside_of(*new),
+            })
+    }
+
+    fn aside_of(&self, value: Span) -> &[u8] {
+        self.aside.get(value.range()).unwrap_or_default()
+    }
+}
+
+fn named(column: &Column, source: CellError) -> RowError {
+    RowError::Cell {
+        column: column.name.clone(),
+        source,
     }
 }

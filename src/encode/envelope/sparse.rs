@@ -5,7 +5,7 @@
 //! is not in it was not changed; anything else is the placeholder, or null where the type has no room for
 //! it. A key is complete, or the row is an error.
 
-use super::{Encoder, Image, RowError, begin_value, close_image, span};
+use super::{Encoder, Image, RowError, begin_value, close_image, note_key, span};
 use crate::cursor::Cursor;
 use crate::decode::image::{Sparse, count_bits, is_set, partial_bits, prefixed};
 use crate::decode::jsonb::diff;
@@ -25,12 +25,11 @@ pub(super) struct Images {
     before: Vec<u8>,
     after: Vec<u8>,
     partial: bool,
-    /// Where the value of each column of the before image stands in the batch, if it is there.
+    /// Where the value of each column of the before image stands, if it is there: in the batch, or beside it where it is
+    /// in the key only.
     values: Vec<Option<Span>>,
     /// Where the document of each column starts and ends, from the start of the row.
     documents: Vec<(usize, usize)>,
-    /// Where the values of columns that are in the key only stand beside the batch, by column.
-    key_only: Vec<(usize, Span)>,
     /// The placeholder as a JSON string.
     text: Vec<u8>,
     /// The placeholder's bytes.
@@ -72,14 +71,9 @@ impl Images {
                 && both.into_iter().all(|(before, after)| after & !before == 0)
     }
 
-    fn key_only(&self, column: usize) -> Option<Span> {
-        let found = self.key_only.iter().find(|(index, _)| *index == column);
-        found.map(|(_, span)| *span)
-    }
-
     /// The placeholder where the type can hold it, and null where not.
-    fn write_unavailable(&self, out: &mut Vec<u8>, cell: &Cell) {
-        match cell {
+    fn write_unavailable(&self, out: &mut Vec<u8>, column: &Column) -> Result<(), RowError> {
+        match &column.cell {
             Cell::Text { .. } | Cell::Enum { .. } | Cell::Set { .. } | Cell::Json { .. } => {
                 out.extend_from_slice(&self.text);
             }
@@ -88,7 +82,11 @@ impl Images {
             Cell::Masked(text) => {
                 let start = out.len();
                 out.extend_from_slice(&self.text);
-                text.masked.apply(out, start);
+                let applied = text.masked.apply(out, start);
+                applied.map_err(|unreadable| RowError::Cell {
+                    column: column.name.clone(),
+                    source: unreadable.into(),
+                })?;
             }
             Cell::Tiny { .. }
             | Cell::Short { .. }
@@ -115,6 +113,7 @@ impl Images {
             | Cell::Geometry { .. }
             | Cell::Vector { .. } => out.extend_from_slice(b"null"),
         }
+        Ok(())
     }
 }
 
@@ -132,7 +131,6 @@ impl Encoder {
         let mut images = std::mem::take(&mut self.sparse);
         images.values.clear();
         images.documents.clear();
-        images.key_only.clear();
         let result = self.both(batch, plan, (cursor, row), &mut images);
         self.sparse = images;
         let both = result?;
@@ -178,30 +176,31 @@ impl Encoder {
         let start = out.len();
         let mut nulls = Nulls::read(cursor, &images.before, plan)?;
         for (index, column) in plan.columns.iter().enumerate() {
-            out.extend_from_slice(&column.member);
-            let (value, at) = (out.len(), row.len() - cursor.rest().len());
+            let at = row.len() - cursor.rest().len();
             let there = is_set(&images.before, index);
+            if let Some(only) = column.key_only.as_ref().filter(|_| there) {
+                let cell = (!nulls.next()).then_some(&mut *cursor);
+                let value = self.key_only(out, (column, only), cell)?;
+                note_key(&mut image, column, value);
+                images.values.push(Some(value));
+                images.documents.push((at, at));
+                continue;
+            }
+            out.extend_from_slice(&column.member);
+            let value = out.len();
             if !there {
-                images.write_unavailable(out, &column.cell);
+                images.write_unavailable(out, column)?;
             } else if nulls.next() {
                 column.write_null(out);
             } else {
                 self.cell(out, column, cursor)?;
             }
             let value = span(value, out.len());
-            note_key(&mut image, column, value, there)?;
+            note_whole_key(&mut image, column, value, there)?;
             images.values.push(there.then_some(value));
             images.documents.push((at, row.len() - cursor.rest().len()));
         }
-        self.set_aside(out, plan, &mut image, &mut images.values);
         close_image(out, start, &mut image);
-        for only in &plan.key_only {
-            let part = only.part;
-            let (Some(key), Some(kept)) = (plan.key.get(part), image.key.get(part)) else {
-                continue;
-            };
-            images.key_only.push((key.column, *kept));
-        }
         Ok(image)
     }
 
@@ -230,6 +229,22 @@ impl Encoder {
         let mut nulls = Nulls::read(cursor, &images.after, plan)?;
         let mut document = 0;
         for (index, column) in plan.columns.iter().enumerate() {
+            let known = images.values.get(index).copied().flatten();
+            if let Some(only) = &column.key_only {
+                let value = match (is_set(&images.after, index), known) {
+                    (true, _) => {
+                        let cell = (!nulls.next()).then_some(&mut *cursor);
+                        self.key_only(out, (column, only), cell)?
+                    }
+                    (false, Some(before)) => {
+                        self.show_masked(out, (column, only), before)?;
+                        before
+                    }
+                    (false, None) => return Err(no_key(column)),
+                };
+                note_key(&mut image, column, value);
+                continue;
+            }
             out.extend_from_slice(&column.member);
             let value = out.len();
             // A document has its bit whether it is in the image or not.
@@ -238,7 +253,6 @@ impl Encoder {
                 changed = is_set(partial, document);
                 document += 1;
             }
-            let known = images.values.get(index).copied().flatten();
             let mut there = is_set(&images.after, index);
             if there && nulls.next() {
                 column.write_null(out);
@@ -252,15 +266,12 @@ impl Encoder {
             } else if let Some(before) = known {
                 out.extend_from_within(before.range());
                 there = true;
-            } else if let Some(before) = images.key_only(index) {
-                out.extend_from_slice(self.aside.get(before.range()).unwrap_or_default());
-                there = true;
             } else {
-                images.write_unavailable(out, &column.cell);
+                images.write_unavailable(out, column)?;
             }
-            note_key(&mut image, column, span(value, out.len()), there)?;
+            note_whole_key(&mut image, column, span(value, out.len()), there)?;
         }
-        self.end_image(out, plan, start, &mut image);
+        close_image(out, start, &mut image);
         Ok(image)
     }
 
@@ -325,17 +336,22 @@ fn write_changed(
     })
 }
 
-fn note_key(image: &mut Image, column: &Column, value: Span, there: bool) -> Result<(), RowError> {
-    let Some(part) = column.key_part else {
-        return Ok(());
-    };
-    if !there {
-        return Err(RowError::NoKey {
-            column: column.name.clone(),
-        });
+/// Notes a value of the key, which must be there.
+fn note_whole_key(
+    image: &mut Image,
+    column: &Column,
+    value: Span,
+    there: bool,
+) -> Result<(), RowError> {
+    if column.key_part.is_some() && !there {
+        return Err(no_key(column));
     }
-    if let Some(slot) = image.key.get_mut(part) {
-        *slot = value;
-    }
+    note_key(image, column, value);
     Ok(())
+}
+
+fn no_key(column: &Column) -> RowError {
+    RowError::NoKey {
+        column: column.name.clone(),
+    }
 }
