@@ -49,6 +49,8 @@ pub struct Record {
     pub link: Link,
     /// The change id as text, where the header is wanted.
     pub id: Option<Span>,
+    /// What is unusual about it: an [`Extra`](crate::sink::extra::Extra).
+    pub extra: Option<Span>,
 }
 
 /// Records in the order of the binlog, their bytes in one buffer.
@@ -93,6 +95,7 @@ impl Batch {
                     Link::OldKey(span) => Link::OldKey(shift(span)),
                 },
                 id: record.id.map(shift),
+                extra: record.extra.map(shift),
             }));
     }
 

@@ -37,6 +37,7 @@ use super::SinkError;
 use super::batch::Batch;
 use super::batch::Link;
 use super::batch::Record;
+use super::extra::Extra;
 use super::partition::partition_of;
 use crate::config;
 use crate::kafka;
@@ -306,13 +307,22 @@ impl KafkaSink {
         };
         message.headers = self.headers.clone();
         for (key, value) in link.into_iter().chain(id) {
-            let headers = message
-                .headers
-                .unwrap_or_else(|| OwnedHeaders::new_with_capacity(2));
-            message.headers = Some(headers.insert(Header {
-                key,
-                value: Some(value),
-            }));
+            add_header(&mut message.headers, key, Some(value));
+        }
+        if let Some(extra) = record.extra {
+            let extra = Extra::read(batch.part(extra)?)?;
+            if extra.bare {
+                message.headers = None;
+            }
+            for (name, value) in &extra.headers {
+                let value = value.as_deref().map(str::as_bytes);
+                add_header(&mut message.headers, name, value);
+            }
+            message.timestamp = extra.timestamp_ms;
+            let wanted = extra.partition;
+            message.partition = wanted
+                .filter(|partition| (0..topic.partitions).contains(partition))
+                .or(message.partition);
         }
         Some(message)
     }
@@ -382,6 +392,13 @@ impl Drop for KafkaSink {
             drop(poller.join());
         }
     }
+}
+
+fn add_header(headers: &mut Option<OwnedHeaders>, key: &str, value: Option<&[u8]>) {
+    let before = headers
+        .take()
+        .unwrap_or_else(|| OwnedHeaders::new_with_capacity(2));
+    *headers = Some(before.insert(Header { key, value }));
 }
 
 /// The delivery thread: serves librdkafka's events until the sink is dropped.

@@ -1,7 +1,8 @@
 //! Records as lines of JSON, on standard output or appended to a file.
 //!
 //! Takes batches; gives one object a line: `{"topic":…,"key":…,"value":…,"headers":{…}}`, keys and values
-//! as they are, headers sorted by name. A batch is acknowledged when its last byte is out: for a file,
+//! as they are, the usual headers sorted by name, others behind
+//! them. A batch is acknowledged when its last byte is out: for a file,
 //! synced to the disk. It never acknowledges what a failed write or sync may have lost, and never
 //! leaves half a line in front of a whole one.
 
@@ -26,6 +27,7 @@ use super::batch::Batch;
 use super::batch::BatchSeq;
 use super::batch::Link;
 use super::batch::Record;
+use super::extra::Extra;
 
 /// Bytes gathered before they are written.
 const WRITE_BYTES: usize = 256 << 10;
@@ -273,9 +275,13 @@ fn push_line(
             None => out.extend_from_slice(b"null"),
         }
     }
+    let extra = match record.extra {
+        Some(extra) => Extra::read(batch.part(extra)?)?,
+        None => Extra::default(),
+    };
     out.extend_from_slice(b",\"headers\":{");
     let mut separator: &[u8] = b"";
-    for (name, value) in headers {
+    for (name, value) in headers.iter().filter(|_| !extra.bare) {
         let start = out.len();
         out.extend_from_slice(separator);
         push_string(out, name);
@@ -304,6 +310,16 @@ fn push_line(
         } else {
             out.truncate(start);
         }
+    }
+    for (name, value) in &extra.headers {
+        out.extend_from_slice(separator);
+        push_string(out, name);
+        out.push(b':');
+        match value {
+            Some(value) => push_string(out, value),
+            None => out.extend_from_slice(b"null"),
+        }
+        separator = b",";
     }
     out.extend_from_slice(b"}}\n");
     Some(())
@@ -450,6 +466,11 @@ mod tests {
         batch.records[0].link = Link::OldKey(old);
         batch.records[0].id = Some(id);
         batch.records.push(Record::default());
+        let extra = put(&mut batch, r#"{"bare":true,"headers":[["n",null],["a","\"1"]]}"#);
+        batch.records.push(Record {
+            extra: Some(extra),
+            ..Record::default()
+        });
         sink.send(&batch).unwrap();
         assert!(acked.lock().unwrap().is_empty());
         sink.idle().unwrap();
@@ -459,7 +480,8 @@ mod tests {
         let expected = format!(
             "{{\"topic\":\"p.d.t\",\"key\":{{\"id\":1}},\"value\":{{\"op\":\"c\"}},\"headers\":{{{fixed},\
              \"__debezium.oldkey\":{{\"id\":0}},\"__remora.id\":\"u:1/0/2\"}}}}\n\
-             {{\"topic\":\"p.d.t\",\"key\":null,\"value\":null,\"headers\":{{{fixed}}}}}\n"
+             {{\"topic\":\"p.d.t\",\"key\":null,\"value\":null,\"headers\":{{{fixed}}}}}\n\
+             {{\"topic\":\"p.d.t\",\"key\":null,\"value\":null,\"headers\":{{\"n\":null,\"a\":\"\\\"1\"}}}}\n"
         );
         assert_eq!(
             String::from_utf8(out.0.lock().unwrap().clone()).unwrap(),

@@ -3,6 +3,7 @@
 //! A sink never decides what to do about a failure: it reports it and stops taking batches.
 
 pub mod batch;
+pub mod extra;
 pub mod kafka;
 pub mod lines;
 pub mod null;

@@ -340,6 +340,7 @@ const VALUE: u8 = 2;
 const ID: u8 = 4;
 const NEW_KEY: u8 = 8;
 const OLD_KEY: u8 = 16;
+const EXTRA: u8 = 32;
 
 /// Topics and records, in front of their bytes.
 fn write_head(head: &mut Vec<u8>, batch: &Batch) {
@@ -358,12 +359,12 @@ fn write_head(head: &mut Vec<u8>, batch: &Batch) {
             Link::OldKey(span) => (OLD_KEY, span),
         };
         let has = |span: Option<Span>, flag: u8| if span.is_some() { flag } else { 0 };
-        let (key, value, id) = (record.key, record.value, record.id);
-        let flags = link | has(key, KEY) | has(value, VALUE) | has(id, ID);
+        let (key, value, id, extra) = (record.key, record.value, record.id, record.extra);
+        let flags = link | has(key, KEY) | has(value, VALUE) | has(id, ID) | has(extra, EXTRA);
         head.extend_from_slice(&record.topic.to_le_bytes());
         head.push(flags);
-        let spans = [key.unwrap_or_default(), value.unwrap_or_default(), linked];
-        for span in spans.into_iter().chain([id.unwrap_or_default()]) {
+        let spans = [key, value, Some(linked), id, extra];
+        for span in spans.map(Option::unwrap_or_default) {
             head.extend_from_slice(&span.start.to_le_bytes());
             head.extend_from_slice(&span.end.to_le_bytes());
         }
@@ -386,6 +387,7 @@ fn read_head(head: &[u8], batch: &mut Batch) -> Result<(), Short> {
         let flags = cursor.u8()?;
         let (key, value) = (read_span(&mut cursor)?, read_span(&mut cursor)?);
         let (linked, id) = (read_span(&mut cursor)?, read_span(&mut cursor)?);
+        let extra = read_span(&mut cursor)?;
         let link = match flags & (NEW_KEY | OLD_KEY) {
             NEW_KEY => Link::NewKey(linked),
             OLD_KEY => Link::OldKey(linked),
@@ -397,6 +399,7 @@ fn read_head(head: &[u8], batch: &mut Batch) -> Result<(), Short> {
             value: (flags & VALUE != 0).then_some(value),
             link,
             id: (flags & ID != 0).then_some(id),
+            extra: (flags & EXTRA != 0).then_some(extra),
         });
     }
     Ok(())
@@ -429,6 +432,7 @@ mod tests {
                 link: [Link::None, Link::NewKey(linked), Link::OldKey(linked)]
                     [(number % 3) as usize],
                 id: span.filter(|_| number % 7 == 0),
+                extra: span.filter(|_| number % 11 == 0),
             });
         }
         batch
