@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use regex::Regex;
 use remora::config::modes::{Envelope, EnvelopeVersion, Modes};
-use remora::config::{RowImage, Skipped};
+use remora::config::{RowImage, Skipped, TableLists, TopicNaming};
 use remora::encode::envelope::Style;
 use remora::pipeline::error::Error;
 use remora::pipeline::{Begin, Bounds, Input, Outbox, State};
@@ -59,8 +59,12 @@ pub(crate) fn state(prefix: &str, include: Vec<Regex>) -> State {
     };
     let rules = Rules {
         topic_prefix: prefix.to_owned(),
-        include,
-        exclude: Vec::new(),
+        delimiter: ".".to_owned(),
+        naming: TopicNaming::Default,
+        tables: TableLists {
+            include,
+            ..TableLists::default()
+        },
         read_minimal: true,
         modes: Modes::default(),
         envelope: Envelope::default(),
@@ -68,6 +72,9 @@ pub(crate) fn state(prefix: &str, include: Vec<Regex>) -> State {
     };
     let style = Style {
         skip_unchanged: false,
+        transactions: None,
+        heartbeats: None,
+        queries: false,
         version: EnvelopeVersion::V3,
         name: prefix.to_owned(),
         tombstones: true,

@@ -8,7 +8,7 @@ use crate::config::{Config, Database, Kafka, Sink};
 use crate::error::Classify;
 use crate::kafka;
 use crate::pipeline::error::Cause;
-use crate::pipeline::preflight::{self, Finding, coverage};
+use crate::pipeline::preflight::{self, Finding, coverage, patterns};
 
 /// How long a cluster may take to answer.
 const KAFKA_TIMEOUT: Duration = Duration::from_secs(10);
@@ -37,9 +37,11 @@ pub async fn check(config: &Config) -> Report {
         for (problem, remedy) in problems {
             note(problem, remedy);
         }
-        report
-            .advice
-            .extend(advice.map(|advice| format!("{}: mysql: {advice}", database.name)));
+        report.advice.extend(
+            advice
+                .into_iter()
+                .map(|advice| format!("{}: mysql: {advice}", database.name)),
+        );
         if let Sink::Kafka(kafka) = &database.sink
             && let Some((problem, remedy)) = cluster(kafka.clone(), &database.topic_prefix).await
         {
@@ -55,17 +57,23 @@ const MINIMAL: &str = "binlog_row_metadata is MINIMAL: names, labels and keys of
      definitions of their tables, and what is ambiguous after a change of a table stops the database; better: \
      SET PERSIST binlog_row_metadata = 'FULL'";
 
-async fn server(database: &Database) -> (Vec<Problem>, Option<&'static str>) {
+async fn server(database: &Database) -> (Vec<Problem>, Vec<String>) {
     let owned = |error: &dyn Classify| error.remedy().map(|text| text.into_owned());
     let mut conn = match preflight::connect(&database.mysql).await {
         Ok(conn) => conn,
-        Err(error) => return (vec![(format!("mysql: {error}"), owned(&error))], None),
+        Err(error) => return (vec![(format!("mysql: {error}"), owned(&error))], Vec::new()),
     };
-    let mut advice = None;
+    let mut advice = Vec::new();
     let looked = match preflight::inspect(&mut conn, database.into()).await {
         Ok(server) => {
-            advice = (!server.full_metadata).then_some(MINIMAL);
-            coverage::check(&mut conn, &database.capture).await
+            advice.extend((!server.full_metadata).then(|| MINIMAL.to_owned()));
+            match patterns::unmatched(&mut conn, &database.capture).await {
+                Ok(unmatched) => {
+                    advice.extend(unmatched);
+                    coverage::check(&mut conn, &database.capture).await
+                }
+                Err(error) => Err(error),
+            }
         }
         Err(error) => Err(error),
     };

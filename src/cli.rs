@@ -10,7 +10,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use regex::Regex;
 
-use crate::config::{Overrides, SinkOverride, Start, table_pattern};
+use crate::config::{Overrides, SinkOverride, Start, TableLists, table_pattern};
 use crate::replay::Replay;
 
 /// The variable that names the folder where `--config` does not.
@@ -60,6 +60,38 @@ pub enum ImportCommand {
     /// The TOML goes to standard output; what has no counterpart, and whether that matters, to standard error.
     /// Exit code 3 says that something is unsupported: records or behaviour would differ.
     Debezium(ImportDebeziumArgs),
+    /// Store a Debezium connector's offset as the position of a database
+    ///
+    /// Stop the connector first. The next start of remora goes on where it stopped, in the middle of a transaction
+    /// too. The server is asked whether it can be followed from there; nothing is stored where it cannot.
+    Offsets(ImportOffsetsArgs),
+}
+
+/// `remora import offsets`.
+#[derive(Debug, Args)]
+pub struct ImportOffsetsArgs {
+    /// The database: the name of its file, without .toml
+    #[arg(value_name = "DATABASE")]
+    pub database: String,
+    /// The offset: its value as JSON, the answer of Connect's /connectors/NAME/offsets, or the file of a standalone worker; - for standard input
+    #[arg(
+        value_name = "FILE",
+        required_unless_present = "topic",
+        conflicts_with = "topic"
+    )]
+    pub file: Option<PathBuf>,
+    /// Read it from this topic instead (offset.storage.topic of the worker), in the cluster of [kafka]
+    #[arg(long, value_name = "TOPIC", requires = "connector")]
+    pub topic: Option<String>,
+    /// The connector's name in that topic
+    #[arg(long, value_name = "NAME", requires = "topic")]
+    pub connector: Option<String>,
+    /// Replace a position that is stored already
+    #[arg(long)]
+    pub replace: bool,
+    /// The folder of the configuration.
+    #[command(flatten)]
+    pub config: ConfigArgs,
 }
 
 /// `remora import debezium`.
@@ -147,8 +179,11 @@ impl ReplayArgs {
         Replay {
             files: self.files.clone(),
             topic_prefix: self.topic_prefix.clone(),
-            include: self.include.clone(),
-            exclude: self.exclude.clone(),
+            tables: TableLists {
+                include: self.include.clone(),
+                exclude: self.exclude.clone(),
+                ..TableLists::default()
+            },
             ids: self.ids,
         }
     }
@@ -305,8 +340,9 @@ mod tests {
         assert_eq!(replay.files, [PathBuf::from("a.1"), PathBuf::from("a.2")]);
         assert_eq!(replay.topic_prefix, "replay");
         let tables = ["a", "--include", r"shop\..*", "--exclude=shop.log"];
-        let tables = parse(&tables).unwrap().replay();
-        assert!(tables.include[0].is_match("Shop.t") && !tables.include[0].is_match("shopt"));
+        let tables = parse(&tables).unwrap().replay().tables;
+        let include = &tables.include[0];
+        assert!(include.is_match("Shop.t") && !include.is_match("shopt"));
         assert_eq!(tables.exclude.len(), 1);
         for wrong in [&[][..], &["a", "--include=shop"], &["a", "--ledger=xml"]] {
             assert_eq!(parse(wrong).unwrap_err().exit_code(), 2, "{wrong:?}");

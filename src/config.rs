@@ -20,6 +20,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt;
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -67,6 +68,10 @@ pub struct Database {
     pub name: String,
     /// `topic.prefix` of Debezium: starts every topic, is `source.name`, and keys the stored position.
     pub topic_prefix: String,
+    /// Stands between the parts of a topic's name (`topic.delimiter`).
+    pub topic_delimiter: String,
+    /// What becomes of characters that no topic's name may have (`topic.naming.strategy`).
+    pub topic_naming: TopicNaming,
     /// Where to begin when no position is stored.
     pub start: Option<Start>,
     /// What the columns of a row are called.
@@ -79,6 +84,8 @@ pub struct Database {
     pub records: Records,
     /// `[types]`: what values become.
     pub modes: Modes,
+    /// Records that say that the database is followed.
+    pub heartbeat: Heartbeat,
     /// Where records go.
     pub sink: Sink,
     /// Where the position is kept.
@@ -94,6 +101,15 @@ pub enum Start {
     Now,
     /// At the oldest transaction that the server's binlogs still hold.
     Earliest,
+}
+
+/// What becomes of characters that no topic's name may have, by the name of Debezium's strategy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TopicNaming {
+    /// `DefaultTopicNamingStrategy`: `_`.
+    Default,
+    /// `DefaultUnicodeTopicNamingStrategy`: `_u` and the code; so does `_`.
+    Unicode,
 }
 
 /// Where names, labels and keys of rows come from.
@@ -202,13 +218,24 @@ pub enum TlsMode {
     VerifyIdentity,
 }
 
-/// `[capture]`: anchored regular expressions on `database.table`.
+/// Which tables are captured: anchored regular expressions. A list that is empty says nothing.
+#[derive(Clone, Debug, Default)]
+pub struct TableLists {
+    /// One of these must match the database.
+    pub include_databases: Vec<Regex>,
+    /// None of these may match the database.
+    pub exclude_databases: Vec<Regex>,
+    /// One of these must match `database.table`.
+    pub include: Vec<Regex>,
+    /// None of these may match `database.table`.
+    pub exclude: Vec<Regex>,
+}
+
+/// `[capture]`.
 #[derive(Clone, Debug)]
 pub struct Capture {
-    /// A table is captured when any of these matches; all where empty.
-    pub include: Vec<Regex>,
-    /// And none of these does.
-    pub exclude: Vec<Regex>,
+    /// Which tables.
+    pub tables: TableLists,
     /// Which columns are shown, and which make the key.
     pub columns: ColumnRules,
     /// Rows that foreign keys change without a trace in the binlog are known to be missed.
@@ -232,6 +259,22 @@ pub struct Records {
     pub envelope: Envelope,
     /// An update that changes nothing that is shown becomes no record (`skip.messages.without.change`).
     pub skip_unchanged: bool,
+    /// `source.query` shows the statement behind a row, where the log holds it (`include.query`).
+    pub queries: bool,
+    /// The topic of the records of begins and ends of transactions (`topic.transaction` behind the prefix); `None`
+    /// without transaction metadata (`provide.transaction.metadata`).
+    pub transaction_topic: Option<String>,
+}
+
+/// `[heartbeat]`.
+#[derive(Clone, Debug)]
+pub struct Heartbeat {
+    /// How often there is one; `None` for never.
+    pub interval: Option<Duration>,
+    /// Their topic.
+    pub topic: String,
+    /// A statement that is run as often.
+    pub action_query: Option<String>,
 }
 
 /// `[sink]`: where records go.
@@ -341,12 +384,53 @@ pub fn column_pattern(entry: &str) -> Result<Regex, String> {
     columns::column_pattern(entry)
 }
 
+/// An entry of `capture.include_databases` or `capture.exclude_databases`, as it is read there.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn database_pattern(entry: &str) -> Result<Regex, String> {
+    check::anchored(entry)
+}
+
 /// An entry of `capture.include` or `capture.exclude`, as it is read there.
 ///
 /// # Errors
 /// What is wrong with it.
 pub fn table_pattern(entry: &str) -> Result<Regex, String> {
     check::table_pattern(entry)
+}
+
+/// The smallest and the largest value of a key of a database that is a whole number.
+pub fn integer_limits(path: &str) -> Option<RangeInclusive<i64>> {
+    match keys::find(keys::DATABASE, path)?.kind {
+        keys::Kind::Integer { min, max } => Some(min..=max),
+        keys::Kind::Text
+        | keys::Kind::Password
+        | keys::Kind::Word(_)
+        | keys::Kind::Bool
+        | keys::Kind::Bytes { .. }
+        | keys::Kind::List
+        | keys::Kind::Settings
+        | keys::Kind::Files => None,
+    }
+}
+
+/// The words that a key of a database chooses between; none for other keys.
+pub fn words(path: &str) -> &'static [&'static str] {
+    match keys::find(keys::DATABASE, path).map(|key| key.kind) {
+        Some(keys::Kind::Word(words)) => words,
+        Some(
+            keys::Kind::Text
+            | keys::Kind::Password
+            | keys::Kind::Bool
+            | keys::Kind::Integer { .. }
+            | keys::Kind::Bytes { .. }
+            | keys::Kind::List
+            | keys::Kind::Settings
+            | keys::Kind::Files,
+        )
+        | None => &[],
+    }
 }
 
 /// All that is wrong with a configuration. Displays one line a finding; there is at least one.

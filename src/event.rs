@@ -68,6 +68,8 @@ pub enum Body<'a> {
     PreviousGtids(&'a [u8]),
     /// Sent while the server has nothing to say.
     Heartbeat,
+    /// The text of the statement behind the rows that follow (ROWS_QUERY), as the client wrote it.
+    RowsQuery(&'a [u8]),
     /// Passed over knowingly, and counted.
     Ignored(Ignored),
 }
@@ -79,8 +81,6 @@ pub enum Ignored {
     Stop,
     /// Context of a statement (INTVAR, RAND, USER_VAR): the statement itself is what counts.
     StatementContext,
-    /// The text of the statement behind the rows (ROWS_QUERY).
-    RowsQuery,
     /// Group Replication's own (TRANSACTION_CONTEXT, VIEW_CHANGE).
     GroupReplication,
     /// Any type that carries the ignorable flag.
@@ -93,7 +93,6 @@ impl Ignored {
         match self {
             Ignored::Stop => "stop",
             Ignored::StatementContext => "statement_context",
-            Ignored::RowsQuery => "rows_query",
             Ignored::GroupReplication => "group_replication",
             Ignored::Ignorable => "ignorable",
         }

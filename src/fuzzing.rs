@@ -12,7 +12,7 @@ use serde::de::IgnoredAny;
 
 use crate::checkpoint::record;
 use crate::config::modes::{Envelope, EnvelopeVersion, Modes};
-use crate::config::{RowImage, Skipped};
+use crate::config::{RowImage, Skipped, TableLists, TopicNaming};
 use crate::cursor::Cursor;
 use crate::decode::image::{self, ImageError, Sparse};
 use crate::decode::jsonb;
@@ -203,6 +203,9 @@ fn read_rows(rows: &Rows<'_>, plan: &Plan, sparse: Option<&Sparse<'_>>) -> Optio
         skipped: Skipped::default(),
         version: EnvelopeVersion::V3,
         skip_unchanged: false,
+        transactions: None,
+        heartbeats: None,
+        queries: false,
     });
     encoder.set_images(sparse);
     let origin = Origin {
@@ -399,8 +402,12 @@ fn stream(data: &[u8]) {
     let position = Position::new(None, end);
     let rules = Rules {
         topic_prefix: "p".to_owned(),
-        include: Vec::new(),
-        exclude: Regex::new("other").into_iter().collect(),
+        delimiter: ".".to_owned(),
+        naming: TopicNaming::Default,
+        tables: TableLists {
+            exclude: Regex::new("other").into_iter().collect(),
+            ..TableLists::default()
+        },
         read_minimal: true,
         modes: Modes::default(),
         envelope: Envelope::default(),
@@ -408,6 +415,9 @@ fn stream(data: &[u8]) {
     };
     let style = Style {
         skip_unchanged: false,
+        transactions: None,
+        heartbeats: None,
+        queries: false,
         version: EnvelopeVersion::V3,
         name: "p".to_owned(),
         tombstones: true,

@@ -4,20 +4,22 @@
 //! each property that has no counterpart whether that matters. Options and defaults: Debezium 3.6's
 //! `MySqlConnectorConfig` and what it inherits. Pure; a password is never in what it gives.
 
+mod java_map;
 mod lists;
+pub mod offsets;
 mod properties;
 mod table;
 mod toml;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::ops::RangeInclusive;
 
 use regex::Regex;
 
+use crate::config::{integer_limits, words};
+
 pub use properties::{ParseError, parse};
 
-use crate::config::column_pattern;
 use table::{HARMLESS_IF, SAME_WORDS, UNNECESSARY, UNSUPPORTED};
 use toml::text;
 
@@ -122,10 +124,11 @@ impl Translation {
     }
 
     /// The same for a whole number that remora takes within limits.
-    fn number(&mut self, name: &str, path: &str, limits: RangeInclusive<i64>) {
+    fn number(&mut self, name: &str, path: &str) {
         let Some(value) = self.take(name) else {
             return;
         };
+        let limits = integer_limits(path).unwrap_or(i64::MIN..=i64::MAX);
         match value.trim().parse::<i64>() {
             Ok(number) if limits.contains(&number) => self.set(path, number.to_string()),
             Ok(_) => {
@@ -144,14 +147,6 @@ impl Translation {
         match value.trim().to_ascii_lowercase().parse::<bool>() {
             Ok(value) => self.set(path, value.to_string()),
             Err(_) => self.find(name, Verdict::Unsupported, "is neither true nor false"),
-        }
-    }
-
-    /// A list of patterns on columns.
-    fn columns(&mut self, name: &str, path: &str) {
-        if let Some(value) = self.take(name) {
-            let entries = split(&value, ',');
-            self.patterns(name, path, &entries, column_pattern);
         }
     }
 
@@ -201,7 +196,7 @@ impl Translation {
         }
         self.snapshot();
         self.text("database.hostname", "mysql.host");
-        self.number("database.port", "mysql.port", 1..=65_535);
+        self.number("database.port", "mysql.port");
         self.text("database.user", "mysql.user");
         if self.take("database.password").is_some() {
             self.find(
@@ -210,16 +205,8 @@ impl Translation {
                 "is not copied: put it into a file that mysql.password_file names, or into the environment",
             );
         }
-        self.number(
-            "database.server.id",
-            "mysql.server_id",
-            1..=i64::from(u32::MAX),
-        );
-        self.number(
-            "connect.timeout.ms",
-            "mysql.connect_timeout_ms",
-            1..=600_000,
-        );
+        self.number("database.server.id", "mysql.server_id");
+        self.number("connect.timeout.ms", "mysql.connect_timeout_ms");
         self.tls();
     }
 
@@ -287,6 +274,12 @@ impl Translation {
     fn records(&mut self) {
         self.bool("tombstones.on.delete", "records.tombstones");
         self.bool("skip.messages.without.change", "records.skip_unchanged");
+        self.bool("include.query", "records.queries");
+        self.bool("provide.transaction.metadata", "records.transactions");
+        self.text("topic.transaction", "records.transaction_topic");
+        self.text("topic.delimiter", "topic_delimiter");
+        self.naming();
+        self.heartbeats();
         if let Some(operations) = self.take("skipped.operations") {
             let operations = split(&operations, ',');
             let kept = operations.iter().filter(|operation| *operation != "none");
@@ -312,6 +305,33 @@ impl Translation {
                 Verdict::Look,
                 "is true where it is not set: the topic of schema changes is not written",
             );
+        }
+    }
+
+    fn naming(&mut self) {
+        let name = "topic.naming.strategy";
+        let class = self.take(name).unwrap_or_default();
+        let plain = class.rsplit('.').next().unwrap_or_default();
+        match plain {
+            "" | "DefaultTopicNamingStrategy" => {}
+            "DefaultUnicodeTopicNamingStrategy" => self.set("topic_naming", text("unicode")),
+            _ => self.find(name, Verdict::Unsupported, "is not known"),
+        }
+    }
+
+    fn heartbeats(&mut self) {
+        let interval = self.properties.get("heartbeat.interval.ms");
+        let beats = interval.is_some_and(|interval| interval.trim() != "0");
+        self.number("heartbeat.interval.ms", "heartbeat.interval_ms");
+        self.text("topic.heartbeat.prefix", "heartbeat.topic_prefix");
+        match beats {
+            true => self.text("heartbeat.action.query", "heartbeat.action_query"),
+            false if self.take("heartbeat.action.query").is_some() => self.find(
+                "heartbeat.action.query",
+                Verdict::Unnecessary,
+                "is never run, since heartbeat.interval.ms is 0",
+            ),
+            false => {}
         }
     }
 
@@ -431,9 +451,9 @@ impl Translation {
                 "kafka.partitions is 1: set what the broker's default is",
             );
         }
-        self.number(partitions, "kafka.partitions", 1..=100_000);
+        self.number(partitions, "kafka.partitions");
         let factor = "topic.creation.default.replication.factor";
-        self.number(factor, "kafka.replication", -1..=i64::from(i16::MAX));
+        self.number(factor, "kafka.replication");
         // Those that librdkafka has by the same name, in the same unit.
         for name in ["linger.ms", "batch.size", "compression.type"] {
             if let Some(value) = self.take(&format!("producer.override.{name}")) {
@@ -444,13 +464,13 @@ impl Translation {
 
     /// Options that only choose between words.
     fn same_words(&mut self) {
-        for (name, path, words) in SAME_WORDS {
+        for (name, path) in SAME_WORDS {
             let Some(value) = self.take(name) else {
                 continue;
             };
             let word = value.trim().to_ascii_lowercase();
-            match words.iter().find(|(theirs, _)| *theirs == word) {
-                Some((_, ours)) => self.set(path, text(ours)),
+            match words(path).iter().find(|ours| **ours == word) {
+                Some(ours) => self.set(path, text(ours)),
                 None => self.find(
                     name,
                     Verdict::Unsupported,

@@ -5,6 +5,7 @@
 //! partition counts. It never creates a topic as a side effect of asking for one, and never puts a
 //! setting's value into an error: it may be a password.
 
+mod last;
 mod topics;
 
 use std::borrow::Cow;
@@ -29,6 +30,7 @@ use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::KafkaError;
 use rdkafka::error::RDKafkaErrorCode;
 
+pub use last::last_value;
 pub use topics::{Created, TopicError, Wanted, create_topics, ensure_topics, partition_count};
 
 use crate::config::Kafka;

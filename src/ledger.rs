@@ -153,7 +153,7 @@ impl Entry {
             Body::Heartbeat => Entry::Heartbeat,
             Body::Ignored(Ignored::Stop) => Entry::Stop,
             Body::Ignored(Ignored::StatementContext) => Entry::StatementContext,
-            Body::Ignored(Ignored::RowsQuery) => Entry::RowsQuery,
+            Body::RowsQuery(_) => Entry::RowsQuery,
             Body::Ignored(Ignored::GroupReplication) => Entry::GroupReplication,
             Body::Ignored(Ignored::Ignorable) => Entry::Ignorable,
         }
@@ -219,7 +219,7 @@ impl Entry {
             Entry::Heartbeat => "heartbeat",
             Entry::Stop => Ignored::Stop.as_str(),
             Entry::StatementContext => Ignored::StatementContext.as_str(),
-            Entry::RowsQuery => Ignored::RowsQuery.as_str(),
+            Entry::RowsQuery => "rows_query",
             Entry::GroupReplication => Ignored::GroupReplication.as_str(),
             Entry::Ignorable => Ignored::Ignorable.as_str(),
             Entry::Refused => "any",

@@ -29,5 +29,6 @@ pub mod schema;
 pub mod sink;
 pub mod source;
 pub mod sql;
+pub mod takeover;
 pub mod text;
 pub mod xa;

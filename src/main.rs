@@ -1,19 +1,25 @@
 //! The `remora` program: command line to library, results to exit codes.
 
-use std::io::Write;
+use std::io::{Read, Write};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
 use remora::check::{Report, check};
-use remora::cli::{Cli, Command, ImportCommand, ImportDebeziumArgs, LedgerForm, ReplayArgs};
+use remora::cli::{
+    Cli, Command, ImportCommand, ImportDebeziumArgs, ImportOffsetsArgs, LedgerForm, ReplayArgs,
+};
 use remora::config::{Config, Daemon, LogFormat, Overrides, SinkOverride, load_with};
 use remora::daemon::run_all;
+use remora::error::Classify;
 use remora::import;
 use remora::replay::replay;
 use remora::sink::lines::LinesSink;
 use remora::sink::{Deliveries, Sink, SinkError};
+use remora::takeover::{self, TakeoverError};
+use tokio::runtime::Runtime;
 use tracing_subscriber::EnvFilter;
 
 /// librdkafka's allocations too: a record is made of several of them on the sink's thread and given back on the thread of
@@ -37,24 +43,11 @@ fn main() -> ExitCode {
         Command::Check(args) => (args.config.dir, Overrides::default(), false),
         Command::Replay(args) => return replay_files(&args),
         Command::Import(ImportCommand::Debezium(args)) => return import_debezium(&args),
+        Command::Import(ImportCommand::Offsets(args)) => return import_offsets(&args),
     };
-    let config = match load_with(&dir, std::env::vars_os(), &overrides) {
-        Ok(config) => config,
-        Err(errors) => {
-            eprintln!("{errors}");
-            return ExitCode::from(MISCONFIGURED);
-        }
-    };
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build();
-    let runtime = match runtime {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            eprintln!("remora: cannot start: {error}");
-            return ExitCode::from(FAILED);
-        }
+    let (config, runtime) = match begin(&dir, &overrides) {
+        Ok(both) => both,
+        Err(code) => return code,
     };
     if runs {
         start_log(&config.daemon);
@@ -64,23 +57,107 @@ fn main() -> ExitCode {
     }
 }
 
-fn import_debezium(args: &ImportDebeziumArgs) -> ExitCode {
-    let text = match args.file.as_os_str() == "-" {
-        true => std::io::read_to_string(std::io::stdin()),
-        false => std::fs::read_to_string(&args.file),
+/// The configuration, and what runs tasks; what is wrong is said already.
+fn begin(dir: &Path, overrides: &Overrides) -> Result<(Config, Runtime), ExitCode> {
+    let config = load_with(dir, std::env::vars_os(), overrides).map_err(|errors| {
+        eprintln!("{errors}");
+        ExitCode::from(MISCONFIGURED)
+    })?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build();
+    let runtime = runtime.map_err(|error| {
+        eprintln!("remora: cannot start: {error}");
+        ExitCode::from(FAILED)
+    })?;
+    Ok((config, runtime))
+}
+
+fn import_offsets(args: &ImportOffsetsArgs) -> ExitCode {
+    let (config, runtime) = match begin(&args.config.dir, &Overrides::default()) {
+        Ok(both) => both,
+        Err(code) => return code,
     };
-    let file = args.file.display();
-    let text = match text {
-        Ok(text) => text,
+    let mut databases = config.databases.iter();
+    let Some(database) = databases.find(|database| database.name == args.database) else {
+        let dir = args.config.dir.display();
+        eprintln!("remora: {dir} has no database {:?}", args.database);
+        return ExitCode::from(MISCONFIGURED);
+    };
+    let bytes = match args.file.as_deref().map(read_bytes).transpose() {
+        Ok(bytes) => bytes.unwrap_or_default(),
+        Err(code) => return code,
+    };
+    let taken = runtime.block_on(async {
+        let offset = match (&args.topic, &args.connector) {
+            (Some(topic), Some(connector)) => {
+                takeover::from_topic(database, topic, connector).await?
+            }
+            (None, _) | (_, None) => import::offsets::read(&bytes, &database.topic_prefix)?,
+        };
+        takeover::store(database, offset.position.clone(), args.replace).await?;
+        Ok::<_, TakeoverError>(offset)
+    });
+    let offset = match taken {
+        Ok(offset) => offset,
         Err(error) => {
-            eprintln!("remora: {file} cannot be read: {error}");
-            return ExitCode::from(MISCONFIGURED);
+            let remedy = error.remedy().map(|remedy| format!("; {remedy}"));
+            eprintln!(
+                "remora: {}: {error}{}",
+                database.name,
+                remedy.unwrap_or_default()
+            );
+            return ExitCode::from(FAILED);
         }
+    };
+    let position = &offset.position;
+    eprintln!(
+        "{}: the next start goes on at {}",
+        database.name, position.end
+    );
+    if let Some(partial) = position.partial {
+        eprintln!(
+            "{} events and {} rows of the transaction there are delivered already",
+            partial.events, partial.rows
+        );
+    }
+    if offset.incremental_snapshot {
+        eprintln!("the connector's incremental snapshot was not finished, and does not go on");
+    }
+    ExitCode::SUCCESS
+}
+
+/// What a file holds; what is wrong with it is said already.
+fn read_bytes(path: &Path) -> Result<Vec<u8>, ExitCode> {
+    let mut bytes = Vec::new();
+    let read = match path.as_os_str() == "-" {
+        true => std::io::stdin().read_to_end(&mut bytes).map(|_| bytes),
+        false => std::fs::read(path),
+    };
+    read.map_err(|error| {
+        eprintln!("remora: {} cannot be read: {error}", path.display());
+        ExitCode::from(MISCONFIGURED)
+    })
+}
+
+/// The same as text.
+fn read_text(path: &Path) -> Result<String, ExitCode> {
+    String::from_utf8(read_bytes(path)?).map_err(|_| {
+        eprintln!("remora: {} is not UTF-8", path.display());
+        ExitCode::from(MISCONFIGURED)
+    })
+}
+
+fn import_debezium(args: &ImportDebeziumArgs) -> ExitCode {
+    let text = match read_text(&args.file) {
+        Ok(text) => text,
+        Err(code) => return code,
     };
     let properties = match import::parse(&text) {
         Ok(properties) => properties,
         Err(error) => {
-            eprintln!("remora: {file}: {error}");
+            eprintln!("remora: {}: {error}", args.file.display());
             return ExitCode::from(MISCONFIGURED);
         }
     };

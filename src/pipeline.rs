@@ -20,14 +20,14 @@ use std::sync::Arc;
 use crate::checkpoint::window::Window;
 use crate::config::{RowImage, Skipped};
 use crate::encode::envelope::{Encoder, Style};
-use crate::event::{Body, Event, Payload};
+use crate::event::{Event, Payload};
 use crate::ledger::{Entry, Ledger, Origin as EventOrigin};
 use crate::pipeline::error::{Cause, Error};
 use crate::pipeline::holding::Holding;
 use crate::pipeline::holding::folder::Folder;
 use crate::pipeline::progress::Progress;
 use crate::pipeline::resume::{Reading, Resume};
-use crate::position::Position;
+use crate::position::{Partial, Position};
 use crate::schema::catalog::{Catalog, Rules};
 use crate::schema::definitions::Definitions;
 use crate::schema::lesson::{Changed, Lesson};
@@ -193,6 +193,8 @@ pub struct State {
     before_group: Option<Definitions>,
     // What statements have changed while definitions are being read.
     changed: Option<Changed>,
+    // What is delivered of the next group, and which of its events is at hand, its BEGIN being 0.
+    partial: Option<(Partial, Option<u64>)>,
     counts: Counts,
     ledger: Ledger,
 }
@@ -223,6 +225,7 @@ impl State {
             commits: Vec::new(),
             window: Window::default(),
             read: Position::new(gtids, from),
+            partial: position.partial.map(|partial| (partial, None)),
             delivered: position,
             moved: false,
             unstored: None,
@@ -298,6 +301,7 @@ impl State {
                 let result = chunk
                     .iter()
                     .try_for_each(|bytes| self.counted(bytes, now_ns, outbox));
+                self.encoder.beat(&mut self.batch, now_ns);
                 // What was read before a bad event stands, and goes out.
                 self.flush(outbox)?;
                 return result;
@@ -329,6 +333,10 @@ impl State {
         self.transaction = Transaction::new(self.read.gtids.is_some(), &self.read.end);
         self.undo_definitions();
         self.catalog.clear();
+        if let Some((_, event)) = &mut self.partial {
+            *event = None;
+        }
+        self.encoder.clear_query();
         self.drop_held(outbox)
     }
 
@@ -420,11 +428,11 @@ impl State {
             self.pass_over(step);
             return Ok(());
         }
+        self.count_event();
         match step {
             Step::Idle => {
-                if let Body::Ignored(_) = event.body {
-                    self.counts.ignored += 1;
-                }
+                self.passed_over(event);
+                self.tell_begin(event);
             }
             Step::NewFile => {
                 self.catalog.clear();
@@ -445,15 +453,23 @@ impl State {
                     self.finish(end.into());
                 }
             }
-            Step::Savepoint(name) => self.holding.savepoint(name, self.ledger.unfinished()),
+            Step::Savepoint(name) => {
+                let group = self.encoder.transactions().map(|t| t.mark());
+                let unfinished = self.ledger.unfinished();
+                self.holding.savepoint(name, (unfinished, group));
+            }
             Step::RollbackTo(name) => {
-                let Some(unfinished) = self.holding.back_to(&name, outbox)? else {
+                let Some((unfinished, group)) = self.holding.back_to(&name, outbox)? else {
                     let place = self.transaction.place(Some(event));
                     return Err(Error::at(place, Cause::UnknownSavepoint));
                 };
                 self.ledger.back_to(unfinished);
+                if let (Some(transactions), Some(group)) = (self.encoder.transactions(), group) {
+                    transactions.back_to(group);
+                }
             }
             Step::Commit(commit) => {
+                self.tell_end(event, &commit);
                 let held = self.holding.take();
                 self.release(held, commit.into(), outbox)?;
             }

@@ -401,7 +401,16 @@ impl fmt::Display for FilePosition {
     }
 }
 
-/// Up to where a server's history has been delivered: always between two groups.
+/// How much of a group is delivered, as Debezium counts it in its offsets (`event`, `row`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Partial {
+    /// Events of the group from its BEGIN on, which is the first.
+    pub events: u64,
+    /// Rows of the event behind them.
+    pub rows: u64,
+}
+
+/// Up to where a server's history has been delivered: between two groups, but for [`Position::partial`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Position {
     /// The transactions delivered; `None` for a server without GTIDs.
@@ -411,6 +420,8 @@ pub struct Position {
     /// XA transactions that are prepared and neither committed nor rolled back up to here: their rows are
     /// not delivered, and their GTIDs are not in `gtids`.
     pub prepared: Vec<Prepared>,
+    /// What another program has delivered of the next group with a BEGIN.
+    pub partial: Option<Partial>,
 }
 
 impl Position {
@@ -421,6 +432,7 @@ impl Position {
             gtids,
             end,
             prepared,
+            partial: None,
         }
     }
 }

@@ -10,11 +10,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use regex::Regex;
 use serde::Serialize;
 
 use crate::config::modes::{Envelope, EnvelopeVersion, Modes};
-use crate::config::{RowImage, Skipped};
+use crate::config::{RowImage, Skipped, TableLists, TopicNaming};
 use crate::encode::envelope::Style;
 use crate::error::{Classify, Fault};
 use crate::ledger::{Entry, Ledger, Origin};
@@ -44,10 +43,8 @@ pub struct Replay {
     pub files: Vec<PathBuf>,
     /// Start of each topic, and `source.name`.
     pub topic_prefix: String,
-    /// A table is captured when any of these matches `database.table`; all where empty.
-    pub include: Vec<Regex>,
-    /// And none of these does.
-    pub exclude: Vec<Regex>,
+    /// Which tables are captured.
+    pub tables: TableLists,
     /// Write the change id of each record.
     pub ids: bool,
 }
@@ -144,8 +141,9 @@ fn state(replay: &Replay) -> State {
     let position = Position::new(None, end);
     let rules = Rules {
         topic_prefix: replay.topic_prefix.clone(),
-        include: replay.include.clone(),
-        exclude: replay.exclude.clone(),
+        delimiter: ".".to_owned(),
+        naming: TopicNaming::Default,
+        tables: replay.tables.clone(),
         read_minimal: true,
         modes: Modes::default(),
         envelope: Envelope::default(),
@@ -153,6 +151,9 @@ fn state(replay: &Replay) -> State {
     };
     let style = Style {
         skip_unchanged: false,
+        transactions: None,
+        heartbeats: None,
+        queries: false,
         version: EnvelopeVersion::V3,
         name: replay.topic_prefix.clone(),
         tombstones: true,

@@ -232,7 +232,10 @@ fn encode(database: &Database, files: &[PathBuf]) -> Result<Vec<Batch>, Failure>
         kept: Vec::new(),
         unacked: Vec::new(),
     };
-    let mut state = log::state(&database.topic_prefix, database.capture.include.clone());
+    let mut state = log::state(
+        &database.topic_prefix,
+        database.capture.tables.include.clone(),
+    );
     let mut log = BinlogFiles::new(files.iter().cloned());
     let mut chunk = Chunk::default();
     while log.read(&mut chunk)? {

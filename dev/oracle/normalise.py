@@ -17,6 +17,8 @@ CLOCKS = {
     ("value", *where, unit) for where in ((), ("source",)) for unit in ("ts_ms", "ts_us", "ts_ns")
 }
 SOURCE = ("value", "source")
+TRANSACTIONS = {("key", "id"), ("value", "id"), ("value", "transaction", "id")}
+TRANSACTION = re.compile(r'"(?:file=[^"]*,pos=\d+|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?::\w+)?:\d+)"')
 RUN = ("headers", "__debezium.context.runId")
 
 
@@ -39,7 +41,7 @@ def replacement(path, token, state):
         return "0"
     if path == (*SOURCE, "version"):
         return '"VERSION"'
-    if path == (*SOURCE, "gtid"):
+    if path == (*SOURCE, "gtid") or path in TRANSACTIONS and TRANSACTION.fullmatch(token):
         return f'"GTID-{numbered(state["gtids"], token)}"'
     if path == (*SOURCE, "file"):
         state["file"] = token

@@ -11,11 +11,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::error::{Classify, Fault};
-use crate::position::{BadGtid, FilePosition, Gtid, GtidSet, Position};
+use crate::position::{BadGtid, FilePosition, Gtid, GtidSet, Partial, Position};
 use crate::xa::{BadXid, Prepared};
 
-/// The version that this code writes.
-pub const VERSION: u32 = 1;
+/// The version that this code reads.
+pub const VERSION: u32 = 2;
+/// The version that it writes where nothing asks for a later one.
+const WRITTEN: u32 = 1;
 
 /// What is stored beside the position.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -129,6 +131,9 @@ struct Wire {
     open: Option<OpenGroup>,
     /// XA transactions that are prepared and neither committed nor rolled back.
     prepared: Vec<PreparedXa>,
+    /// What Debezium has delivered of the next group; from version 2 on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    partial: Option<PartialGroup>,
     /// Where the table definitions are that the position needs.
     catalog: Option<CatalogRef>,
     /// Finished ranges of a snapshot that is under way.
@@ -146,6 +151,12 @@ struct OpenGroup {
     rows: u64,
     /// Of the last of them.
     fingerprint: Option<String>,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+struct PartialGroup {
+    events: u64,
+    rows: u64,
 }
 
 #[derive(Debug, Deserialize, Serialize)]
@@ -186,7 +197,8 @@ impl TryFrom<PreparedXa> for Prepared {
 pub fn encode(topic_prefix: &str, checkpoint: &Checkpoint) -> Vec<u8> {
     let position = &checkpoint.position;
     let wire = Wire {
-        version: VERSION,
+        // A release that does not know of them would deliver the group's rows twice.
+        version: position.partial.map_or(WRITTEN, |_| VERSION),
         topic_prefix: topic_prefix.to_owned(),
         sequence: checkpoint.sequence,
         epoch: checkpoint.epoch,
@@ -196,6 +208,9 @@ pub fn encode(topic_prefix: &str, checkpoint: &Checkpoint) -> Vec<u8> {
         offset: position.end.offset,
         catalog: checkpoint.catalog.clone(),
         prepared: position.prepared.iter().map(PreparedXa::from).collect(),
+        partial: position
+            .partial
+            .map(|Partial { events, rows }| PartialGroup { events, rows }),
         ..Wire::default()
     };
     // Strings and numbers only: these cannot fail to be written.
@@ -249,6 +264,9 @@ pub fn decode(topic_prefix: &str, bytes: &[u8]) -> Result<Checkpoint, RecordErro
             gtids,
             end,
             prepared: prepared?,
+            partial: wire
+                .partial
+                .map(|PartialGroup { events, rows }| Partial { events, rows }),
         },
         sequence: wire.sequence,
         epoch: wire.epoch,
@@ -286,6 +304,7 @@ mod tests {
             gtids: Some(gtids),
             end,
             prepared: vec![prepared(gtid), prepared(None)],
+            partial: None,
         };
         Checkpoint {
             position,
@@ -304,6 +323,14 @@ mod tests {
     fn reads_what_it_writes() {
         let bytes = encode("shop", &sample());
         assert_eq!(decode("shop", &bytes).unwrap(), sample());
+        let mut partial = sample();
+        partial.position.partial = Some(Partial { events: 3, rows: 7 });
+        let later = encode("shop", &partial);
+        assert_eq!(decode("shop", &later).unwrap(), partial);
+        // Releases that do not know of the rest refuse it.
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+        assert!(text(&bytes).contains("\"version\":1,") && !text(&bytes).contains("partial"));
+        assert!(text(&later).contains("\"version\":2,"));
         assert!(matches!(
             decode("other", &bytes),
             Err(RecordError::Foreign { .. })
@@ -330,11 +357,11 @@ mod tests {
             .1
             .strip_suffix('}')
             .unwrap();
-        let later = record.replace("\"version\":1", "\"version\":2");
+        let later = record.replace("\"version\":1", "\"version\":3");
         let sealed = format!("{{\"crc32\":\"{}\",\"record\":{later}}}", checksum(&later));
         assert!(matches!(
             decode("shop", sealed.as_bytes()),
-            Err(RecordError::Version { found: 2 })
+            Err(RecordError::Version { found: 3 })
         ));
     }
 }

@@ -20,14 +20,14 @@ use super::modes::{
 };
 use super::raw::{
     RawBigintUnsigned, RawBinary, RawCapture, RawCascades, RawCheckpoint, RawDaemon, RawDatabase,
-    RawDecimal, RawEnvelopeVersion, RawInvalidDate, RawInvalidText, RawKafka, RawLogFormat,
-    RawMasks, RawMysql, RawRowImage, RawSchema, RawSink, RawSinkType, RawSpool, RawStart, RawStore,
-    RawTimePrecision, RawTls, RawTlsMode, RawTypes,
+    RawDecimal, RawEnvelopeVersion, RawHeartbeat, RawInvalidDate, RawInvalidText, RawKafka,
+    RawLogFormat, RawMasks, RawMysql, RawRowImage, RawSchema, RawSink, RawSinkType, RawSpool,
+    RawStart, RawStore, RawTimePrecision, RawTls, RawTlsMode, RawTopicNaming, RawTypes,
 };
 use super::{
-    Capture, Checkpoint, CheckpointStore, Daemon, Database, Kafka, LogFormat, Mysql, Place,
-    Records, RowImage, Schema, Sink, Skipped, Spool, Start, Tls, TlsIdentity, TlsMode, librdkafka,
-    secret,
+    Capture, Checkpoint, CheckpointStore, Daemon, Database, Heartbeat, Kafka, LogFormat, Mysql,
+    Place, Records, RowImage, Schema, Sink, Skipped, Spool, Start, TableLists, Tls, TlsIdentity,
+    TlsMode, TopicNaming, librdkafka, secret,
 };
 use crate::error::Secret;
 
@@ -68,6 +68,8 @@ pub(super) fn daemon(raw: RawDaemon, context: &mut Context) -> Daemon {
 pub(super) fn database(name: &str, raw: RawDatabase, context: &mut Context) -> Database {
     let topic_prefix = raw.topic_prefix.unwrap_or_else(|| name.to_owned());
     check_topic("topic_prefix", &topic_prefix, context);
+    let delimiter = raw.topic_delimiter;
+    check_topic("topic_delimiter", &format!("a{delimiter}b"), context);
     let sink = sink(raw.sink, raw.kafka, context);
     Database {
         schema: match raw.schema {
@@ -87,6 +89,12 @@ pub(super) fn database(name: &str, raw: RawDatabase, context: &mut Context) -> D
             headers_context: raw.headers.context,
             headers_id: raw.headers.id,
             skip_unchanged: raw.records.skip_unchanged,
+            queries: raw.records.queries,
+            transaction_topic: raw.records.transactions.then(|| {
+                let topic = raw.records.transaction_topic;
+                check_topic("records.transaction_topic", &topic, context);
+                format!("{topic_prefix}{delimiter}{topic}")
+            }),
             envelope: Envelope {
                 schemas: raw.envelope.schemas,
                 version: match raw.envelope.version {
@@ -96,11 +104,31 @@ pub(super) fn database(name: &str, raw: RawDatabase, context: &mut Context) -> D
             },
         },
         modes: modes(&raw.types),
+        heartbeat: heartbeat(raw.heartbeat, (&topic_prefix, &delimiter), context),
         checkpoint: checkpoint(name, raw.checkpoint, &sink, context),
         spool: spool(name, raw.spool, context),
         sink,
         name: name.to_owned(),
         topic_prefix,
+        topic_delimiter: delimiter,
+        topic_naming: match raw.topic_naming {
+            RawTopicNaming::Default => TopicNaming::Default,
+            RawTopicNaming::Unicode => TopicNaming::Unicode,
+        },
+    }
+}
+
+fn heartbeat(
+    raw: RawHeartbeat,
+    (topic_prefix, delimiter): (&str, &str),
+    context: &mut Context,
+) -> Heartbeat {
+    let topic = format!("{}{delimiter}{topic_prefix}", raw.topic_prefix);
+    check_topic("heartbeat.topic_prefix", &raw.topic_prefix, context);
+    Heartbeat {
+        interval: (raw.interval_ms > 0).then(|| Duration::from_millis(raw.interval_ms)),
+        topic,
+        action_query: raw.action_query,
     }
 }
 
@@ -329,25 +357,43 @@ fn skipped(operations: &[String], context: &mut Context) -> Skipped {
 
 fn capture(raw: &RawCapture, masks: &RawMasks, context: &mut Context) -> Capture {
     Capture {
-        include: tables(&raw.include, "capture.include", context),
-        exclude: tables(&raw.exclude, "capture.exclude", context),
+        tables: TableLists {
+            include_databases: databases(&raw.include_databases, "include", context),
+            exclude_databases: databases(&raw.exclude_databases, "exclude", context),
+            include: tables(&raw.include, "capture.include", context),
+            exclude: tables(&raw.exclude, "capture.exclude", context),
+        },
         columns: columns::rules(raw, masks, context),
         accept_cascades: matches!(raw.cascades, RawCascades::Accept),
     }
 }
 
+fn databases(entries: &[String], list: &str, context: &mut Context) -> Vec<Regex> {
+    let key = format!("capture.{list}_databases");
+    let remedy = "write it as 'shop' or 'shop_.*'";
+    patterns(entries, (&key, remedy), context, anchored)
+}
+
 fn tables(entries: &[String], key: &str, context: &mut Context) -> Vec<Regex> {
-    let mut tables = Vec::new();
+    let remedy = r"write it as 'shop\.orders' or 'shop\..*'";
+    patterns(entries, (key, remedy), context, table_pattern)
+}
+
+/// The entries of a list that can be read; the others are reported.
+pub(super) fn patterns(
+    entries: &[String],
+    (key, remedy): (&str, &str),
+    context: &mut Context,
+    read: impl Fn(&str) -> Result<Regex, String>,
+) -> Vec<Regex> {
+    let mut patterns = Vec::new();
     for entry in entries {
-        match table_pattern(entry) {
-            Ok(pattern) => tables.push(pattern),
-            Err(problem) => {
-                let remedy = r"write it as 'shop\.orders' or 'shop\..*'";
-                context.report(key, &format!("entry {entry:?} {problem}"), remedy);
-            }
+        match read(entry) {
+            Ok(pattern) => patterns.push(pattern),
+            Err(problem) => context.report(key, &format!("entry {entry:?} {problem}"), remedy),
         }
     }
-    tables
+    patterns
 }
 
 /// An entry of a list of tables, as Debezium reads it: the whole name in any letter case.
@@ -359,6 +405,7 @@ pub(super) fn table_pattern(entry: &str) -> Result<Regex, String> {
     anchored(entry)
 }
 
+/// A whole name in any letter case.
 pub(super) fn anchored(entry: &str) -> Result<Regex, String> {
     let compile = |pattern: &str| {
         RegexBuilder::new(pattern)

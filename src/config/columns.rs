@@ -4,7 +4,7 @@
 
 use regex::Regex;
 
-use super::check::{anchored, private};
+use super::check::{anchored, patterns, private};
 use super::layer::Context;
 use super::raw::{RawCapture, RawMasks};
 use crate::error::Secret;
@@ -16,19 +16,9 @@ pub(super) fn rules(raw: &RawCapture, masks: &RawMasks, context: &mut Context) -
         let problem = "is set beside capture.include_columns";
         context.report("capture.exclude_columns", problem, "keep one of the two");
     }
-    let mut list = |entries: &[String], key: &str| {
-        let mut patterns = Vec::new();
-        for entry in entries {
-            match column_pattern(entry) {
-                Ok(pattern) => patterns.push(pattern),
-                Err(problem) => {
-                    let remedy = r"write it as 'shop\.customers\.email' or '.*\.password'";
-                    context.report(key, &format!("entry {entry:?} {problem}"), remedy);
-                }
-            }
-        }
-        patterns
-    };
+    let remedy = r"write it as 'shop\.customers\.email' or '.*\.password'";
+    let mut list =
+        |entries: &[String], key: &str| patterns(entries, (key, remedy), context, column_pattern);
     ColumnRules {
         include: list(&raw.include_columns, "capture.include_columns"),
         exclude: list(&raw.exclude_columns, "capture.exclude_columns"),

@@ -46,6 +46,8 @@ pub(super) enum RawLogFormat {
 #[serde(deny_unknown_fields)]
 pub(super) struct RawDatabase {
     pub(super) topic_prefix: Option<String>,
+    pub(super) topic_delimiter: String,
+    pub(super) topic_naming: RawTopicNaming,
     pub(super) start: Option<RawStart>,
     pub(super) schema: RawSchema,
     pub(super) mysql: RawMysql,
@@ -55,10 +57,19 @@ pub(super) struct RawDatabase {
     pub(super) envelope: RawEnvelope,
     pub(super) types: RawTypes,
     pub(super) headers: RawHeaders,
+    pub(super) heartbeat: RawHeartbeat,
     pub(super) sink: RawSink,
     pub(super) kafka: RawKafka,
     pub(super) checkpoint: RawCheckpoint,
     pub(super) spool: RawSpool,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(rename_all = "snake_case")]
+pub(super) enum RawTopicNaming {
+    Default,
+    Unicode,
 }
 
 #[derive(Clone, Copy, Deserialize)]
@@ -138,6 +149,8 @@ pub(super) enum RawTlsMode {
 #[cfg_attr(test, derive(serde::Serialize))]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawCapture {
+    pub(super) include_databases: Vec<String>,
+    pub(super) exclude_databases: Vec<String>,
     pub(super) include: Vec<String>,
     pub(super) exclude: Vec<String>,
     pub(super) include_columns: Vec<String>,
@@ -162,6 +175,9 @@ pub(super) struct RawRecords {
     pub(super) skipped_operations: Vec<String>,
     pub(super) skip_unchanged: bool,
     pub(super) unavailable_value: String,
+    pub(super) queries: bool,
+    pub(super) transactions: bool,
+    pub(super) transaction_topic: String,
 }
 
 #[derive(Deserialize)]
@@ -269,6 +285,15 @@ pub(super) enum RawInvalidDate {
 pub(super) struct RawHeaders {
     pub(super) context: bool,
     pub(super) id: bool,
+}
+
+#[derive(Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawHeartbeat {
+    pub(super) interval_ms: u64,
+    pub(super) topic_prefix: String,
+    pub(super) action_query: Option<String>,
 }
 
 #[derive(Deserialize)]

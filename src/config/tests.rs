@@ -9,6 +9,7 @@ use std::path::PathBuf;
 
 use super::*;
 
+mod columns;
 mod secrets;
 mod table;
 
@@ -130,7 +131,9 @@ fn the_smallest_file_gets_every_default() {
     assert_eq!(mysql.row_image, RowImage::Full);
     assert_eq!(mysql.tls.mode, TlsMode::VerifyIdentity);
     assert!(mysql.tls.ca_file.is_none() && mysql.tls.identity.is_none());
-    assert!(database.capture.include.is_empty() && database.capture.exclude.is_empty());
+    assert!(
+        database.capture.tables.include.is_empty() && database.capture.tables.exclude.is_empty()
+    );
     let records = &database.records;
     assert_eq!(
         (
@@ -303,8 +306,8 @@ fn variables_stand_above_the_file_and_keep_text() {
     assert_eq!(database.mysql.event_bytes_max, 1 << 20);
     assert_eq!(database.mysql.tls.mode, TlsMode::Required);
     assert!(database.records.headers_id);
-    assert_eq!(database.capture.include.len(), 2);
-    assert!(database.capture.include[1].is_match("shop.bb"));
+    assert_eq!(database.capture.tables.include.len(), 2);
+    assert!(database.capture.tables.include[1].is_match("shop.bb"));
     let properties = &kafka(&database).properties;
     assert_eq!(properties["sasl.password"].reveal(), "008");
     assert_eq!(properties["linger.ms"].reveal(), "20");

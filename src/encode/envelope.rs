@@ -4,22 +4,23 @@
 //! rows of an event share (the source block but for its row number) is written once per event and
 //! copied. Shape: Debezium 3.6 or 1.9, JSON. No IO, no clock: the time comes with the event.
 
+mod error;
 mod keys;
 mod sparse;
 
-use std::borrow::Cow;
+pub use error::RowError;
+
 use std::io::Write;
-use std::sync::Arc;
 
 use crate::config::Skipped;
 use crate::config::modes::EnvelopeVersion;
 use crate::cursor::Cursor;
 use crate::decode::image::Sparse;
-use crate::decode::jsonb::diff::DiffError;
-use crate::encode::cell::{self, CellError};
+use crate::encode::cell;
 use crate::encode::envelope::keys::Image;
 use crate::encode::envelope::sparse::Images;
-use crate::error::{Classify, Fault};
+use crate::encode::heartbeat::{HeartbeatStyle, Heartbeats};
+use crate::encode::transaction::{TransactionStyle, Transactions};
 use crate::event::Operation;
 use crate::position::Gtid;
 use crate::schema::plan::{Column, Plan};
@@ -46,6 +47,12 @@ pub struct Style {
     pub version: EnvelopeVersion,
     /// An update that changes nothing that is shown becomes no record.
     pub skip_unchanged: bool,
+    /// Records of begins and ends, and a block in each other record; `None` for neither.
+    pub transactions: Option<TransactionStyle>,
+    /// Heartbeats.
+    pub heartbeats: Option<HeartbeatStyle>,
+    /// Show the statement behind a row, where the log holds it.
+    pub queries: bool,
 }
 
 /// Where the rows of an event come from.
@@ -80,84 +87,6 @@ pub struct RowNumber {
     pub in_group: u64,
 }
 
-/// Why a row could not be encoded. Never holds a value.
-#[derive(Debug, thiserror::Error)]
-pub enum RowError {
-    /// A cell could not be read.
-    #[error("column {column}: {source}")]
-    Cell {
-        /// Name of the column.
-        column: String,
-        /// Why.
-        #[source]
-        source: CellError,
-    },
-    /// A change of a JSON document could not be applied.
-    #[error("column {column}: {source}")]
-    Diff {
-        /// Name of the column.
-        column: String,
-        /// Why.
-        #[source]
-        source: DiffError,
-    },
-    /// A change of a JSON document without the document.
-    #[error("column {column}: a partial JSON update without the document before it")]
-    NoDocument {
-        /// Name of the column.
-        column: String,
-    },
-    /// An image lacks a column of the key.
-    #[error("column {column}: it is part of the key and not in the row image")]
-    NoKey {
-        /// Name of the column.
-        column: String,
-    },
-    /// The bitmap of nulls is not there.
-    #[error("a row image ends before its bitmap of nulls")]
-    Bitmap,
-    /// The batch cannot name a byte beyond 4 GiB.
-    #[error("a record beyond 4 GiB")]
-    TooLarge,
-}
-
-impl Classify for RowError {
-    fn fault(&self) -> Fault {
-        Fault::Data
-    }
-
-    fn remedy(&self) -> Option<Cow<'static, str>> {
-        Some(Cow::Borrowed(match self {
-            RowError::Cell {
-                source: CellError::Text(_),
-                ..
-            } => {
-                "find the value by the primary key of the rows at this position and correct its text, exclude \
-                 the table, or set types.invalid_text to \"replace\" or \"base64\""
-            }
-            RowError::Cell {
-                source: CellError::NoDate,
-                ..
-            } => {
-                "find the date by the primary key of the rows at this position and correct it, exclude the \
-                 table, or set types.invalid_date to \"null\""
-            }
-            RowError::Cell {
-                source: CellError::Range,
-                ..
-            } => "set types.time_precision to another value, such as \"microseconds\"",
-            RowError::NoDocument { .. } | RowError::NoKey { .. } => {
-                "SET PERSIST binlog_row_image = 'FULL' and reconnect all clients; to go on after this \
-                 place, remove the stored position and set `start`"
-            }
-            RowError::Cell { .. } | RowError::Diff { .. } | RowError::Bitmap => {
-                "check the binlog file at this place with mysqlbinlog; report it if the server reads it"
-            }
-            RowError::TooLarge => "exclude the table",
-        }))
-    }
-}
-
 /// Writes the records of one database.
 #[derive(Debug)]
 pub struct Encoder {
@@ -178,6 +107,12 @@ pub struct Encoder {
     // Values of the current row's key that are not in its images.
     aside: Vec<u8>,
     sparse: Images,
+    transactions: Option<Transactions>,
+    heartbeats: Option<Heartbeats>,
+    // Records of the current event have schemas.
+    wrapped: bool,
+    // The statement behind the rows that follow, as a JSON string; empty for none.
+    query: Vec<u8>,
 }
 
 impl Encoder {
@@ -186,6 +121,10 @@ impl Encoder {
         let empty = Vec::new;
         Encoder {
             sparse: Images::new(&style.unavailable),
+            transactions: style.transactions.clone().map(Transactions::new),
+            heartbeats: style.heartbeats.clone().map(Heartbeats::new),
+            wrapped: false,
+            query: empty(),
             style,
             operation: Operation::Insert,
             number: RowNumber {
@@ -239,6 +178,33 @@ impl Encoder {
         self.begin_tail(plan, origin);
         if self.style.ids {
             self.begin_id(origin);
+        }
+    }
+
+    /// What tells groups apart, where that is wanted.
+    pub fn transactions(&mut self) -> Option<&mut Transactions> {
+        self.transactions.as_mut()
+    }
+
+    /// Notes the statement behind the rows that follow; gives whether it is shown.
+    pub fn set_query(&mut self, text: &[u8]) -> bool {
+        self.query.clear();
+        if self.style.queries {
+            // As Java's decoder does.
+            json::write_string(&mut self.query, &String::from_utf8_lossy(text));
+        }
+        self.style.queries
+    }
+
+    /// What follows has no statement: another group begins.
+    pub fn clear_query(&mut self) {
+        self.query.clear();
+    }
+
+    /// Appends a heartbeat, if it is time.
+    pub fn beat(&mut self, batch: &mut Batch, now_ns: u64) {
+        if let Some(heartbeats) = &mut self.heartbeats {
+            heartbeats.beat(batch, now_ns);
         }
     }
 
@@ -302,24 +268,37 @@ impl Encoder {
             Some(thread) => json::write_u64(tail, u64::from(thread)),
             None => tail.extend_from_slice(b"null"),
         }
-        tail.extend_from_slice(b",\"query\":null}");
+        tail.extend_from_slice(b",\"query\":");
+        match self.query.as_slice() {
+            [] => tail.extend_from_slice(b"null"),
+            query => tail.extend_from_slice(query),
+        }
+        tail.push(b'}');
         let close = &mut self.close;
         close.clear();
         close.extend_from_slice(b"\",\"ts_ms\":");
         json::write_u64(close, origin.now_ns / 1_000_000);
         match self.style.version {
             EnvelopeVersion::V3 => {
-                tail.extend_from_slice(b",\"transaction\":null");
                 close.extend_from_slice(b",\"ts_us\":");
                 json::write_u64(close, origin.now_ns / 1000);
                 close.extend_from_slice(b",\"ts_ns\":");
                 json::write_u64(close, origin.now_ns);
             }
+            EnvelopeVersion::V1_9 => {}
+        }
+        self.wrapped = plan.openings.is_some();
+        if self.transactions.is_some() {
+            // The block differs from record to record; `end_value` puts the parts together.
+            return;
+        }
+        match self.style.version {
+            EnvelopeVersion::V3 => tail.extend_from_slice(b",\"transaction\":null"),
             EnvelopeVersion::V1_9 => close.extend_from_slice(b",\"transaction\":null"),
         }
         tail.extend_from_slice(b",\"op\":\"");
         close.push(b'}');
-        if plan.openings.is_some() {
+        if self.wrapped {
             close.push(b'}');
         }
         let rest = &mut self.rest;
@@ -439,9 +418,13 @@ impl Encoder {
 
     /// Ends the value that started at `start`, and appends the key, and the tombstone of a delete.
     fn finish(&mut self, batch: &mut Batch, plan: &Plan, start: usize, image: &Image) {
-        batch.bytes.extend_from_slice(&self.head);
-        json::write_u64(&mut batch.bytes, u64::from(self.number.in_event));
-        batch.bytes.extend_from_slice(&self.rest);
+        if self.transactions.is_some() {
+            self.end_value(&mut batch.bytes, self.operation.op());
+        } else {
+            batch.bytes.extend_from_slice(&self.head);
+            json::write_u64(&mut batch.bytes, u64::from(self.number.in_event));
+            batch.bytes.extend_from_slice(&self.rest);
+        }
         let value = span(start, batch.bytes.len());
         let key = self.write_key(&mut batch.bytes, plan, image);
         let key = key.map(|key| key.whole);
@@ -514,24 +497,36 @@ impl Encoder {
         self.push(batch, plan, create, 2);
     }
 
-    fn end_value(&self, out: &mut Vec<u8>, op: char) {
+    fn end_value(&mut self, out: &mut Vec<u8>, op: char) {
         out.extend_from_slice(&self.head);
         json::write_u64(out, u64::from(self.number.in_event));
         out.extend_from_slice(&self.tail);
+        let Some(transactions) = &mut self.transactions else {
+            out.push(op as u8);
+            out.extend_from_slice(&self.close);
+            return;
+        };
+        const BLOCK: &[u8] = b",\"transaction\":";
+        let old = self.style.version == EnvelopeVersion::V1_9;
+        if !old {
+            out.extend_from_slice(BLOCK);
+            transactions.write_block(out);
+        }
+        out.extend_from_slice(b",\"op\":\"");
         out.push(op as u8);
         out.extend_from_slice(&self.close);
+        if old {
+            out.extend_from_slice(BLOCK);
+            transactions.write_block(out);
+        }
+        out.push(b'}');
+        if self.wrapped {
+            out.push(b'}');
+        }
     }
 
     /// Appends a record; `part` counts the records of one row.
     fn push(&self, batch: &mut Batch, plan: &Plan, mut record: Record, part: u8) {
-        if !batch
-            .topics
-            .last()
-            .is_some_and(|topic| Arc::ptr_eq(topic, &plan.topic))
-        {
-            batch.topics.push(Arc::clone(&plan.topic));
-        }
-        record.topic = batch.topics.len().saturating_sub(1) as u32;
         if self.style.ids {
             let start = batch.bytes.len();
             batch.bytes.extend_from_slice(&self.id);
@@ -540,7 +535,7 @@ impl Encoder {
             json::write_u64(&mut batch.bytes, u64::from(part));
             record.id = Some(span(start, batch.bytes.len()));
         }
-        batch.records.push(record);
+        batch.push(&plan.topic, record);
     }
 }
 
@@ -573,7 +568,7 @@ fn close_image(out: &mut Vec<u8>, start: usize, image: &mut Image) {
 }
 
 /// Lengths beyond 32 bits are refused when the row is done ([`RowError::TooLarge`]).
-fn span(start: usize, end: usize) -> Span {
+pub(super) fn span(start: usize, end: usize) -> Span {
     let narrow = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
     Span {
         start: narrow(start),
@@ -584,4 +579,100 @@ fn span(start: usize, end: usize) -> Span {
 /// Writing to memory cannot fail.
 fn append(out: &mut Vec<u8>, text: std::fmt::Arguments<'_>) {
     let _ = out.write_fmt(text);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::config::modes::{Envelope, Modes};
+    use crate::schema::columns::ColumnRules;
+    use crate::schema::connect::openings;
+    use crate::schema::table_map::Shape;
+
+    fn style(version: EnvelopeVersion, transactions: bool) -> Style {
+        let transactions = transactions.then(|| TransactionStyle {
+            topic: "p.transaction".to_owned(),
+            schemas: false,
+            ids: false,
+        });
+        Style {
+            name: "p".to_owned(),
+            tombstones: true,
+            ids: false,
+            skipped: Skipped::default(),
+            unavailable: String::new(),
+            version,
+            skip_unchanged: false,
+            transactions,
+            heartbeats: None,
+            queries: false,
+        }
+    }
+
+    /// The record of a TRUNCATE, which has every member of the envelope.
+    fn truncated(version: EnvelopeVersion, transactions: bool) -> String {
+        let mut plan = Plan::of_table("d", "t", Arc::from("p.d.t"));
+        let envelope = Envelope {
+            schemas: true,
+            version,
+        };
+        let (modes, rules) = (Modes::default(), ColumnRules::default());
+        let openings = openings(&Shape::default(), &plan, &modes, &rules, envelope);
+        plan.openings = Some(openings);
+        let origin = Origin {
+            commit_us: 1,
+            now_ns: 1,
+            server_id: 1,
+            gtid: None,
+            file: "f",
+            pos: 4,
+            group_start: 4,
+            thread: Some(5),
+            operation: Operation::Delete,
+        };
+        let mut batch = Batch::default();
+        Encoder::new(style(version, transactions)).truncate(&mut batch, &plan, &origin);
+        let value = batch.bytes_of(batch.records[0].value.unwrap());
+        String::from_utf8(value.to_vec()).unwrap()
+    }
+
+    /// The fields of a schema are the members of the payload, in order.
+    fn check_members(schema: &serde_json::Value, payload: &str) {
+        let mut rest = payload;
+        let fields = schema["fields"].as_array().unwrap();
+        for field in fields {
+            let name = format!("\"{}\":", field["field"].as_str().unwrap());
+            let at = rest.find(&name);
+            let at = at.unwrap_or_else(|| panic!("no {name} in {rest} of {payload}"));
+            rest = &rest[at + name.len()..];
+            if field["field"] == "source" {
+                let (source, behind) = rest.split_once('}').unwrap();
+                check_members(field, source);
+                rest = behind;
+            }
+        }
+        assert!(
+            !rest.contains(':') || fields.is_empty(),
+            "more in {payload}: {rest}"
+        );
+    }
+
+    #[test]
+    fn payloads_have_the_members_of_their_schemas() {
+        for version in [EnvelopeVersion::V3, EnvelopeVersion::V1_9] {
+            for transactions in [false, true] {
+                let value = truncated(version, transactions);
+                let whole: serde_json::Value = serde_json::from_str(&value).unwrap();
+                let (_, payload) = value.split_once("\"payload\":").unwrap();
+                check_members(&whole["schema"], payload);
+                assert_eq!(whole["payload"]["transaction"], serde_json::Value::Null);
+                let old = version == EnvelopeVersion::V1_9;
+                let source = whole["payload"]["source"].as_object().unwrap();
+                assert_eq!(source.len(), if old { 15 } else { 17 });
+                assert_eq!(whole["schema"]["version"].is_null(), old);
+            }
+        }
+    }
 }

@@ -2,3 +2,5 @@
 
 pub mod cell;
 pub mod envelope;
+pub mod heartbeat;
+pub mod transaction;

@@ -5,9 +5,11 @@
 
 use std::collections::BTreeMap;
 
+use regex::Regex;
+
 use super::toml::text;
 use super::{Translation, Verdict, split};
-use crate::config::table_pattern;
+use crate::config::{column_pattern, database_pattern, table_pattern};
 
 impl Translation {
     pub(super) fn tables(&mut self) {
@@ -22,44 +24,20 @@ impl Translation {
                 self.properties.entry(new.to_owned()).or_insert(value);
             }
         }
-        let whole = |database: &String| format!(r"(?:{database})\..*");
-        let databases = self.take("database.include.list").unwrap_or_default();
-        let databases = split(&databases, ',');
-        let tables = self.take("table.include.list").unwrap_or_default();
-        let tables = split(&tables, ',');
-        let include = match (databases.is_empty(), tables.is_empty()) {
-            (_, true) => databases.iter().map(whole).collect(),
-            (true, false) => tables,
-            (false, false) => {
-                if !tables.iter().all(|table| is_in(table, &databases)) {
-                    self.find(
-                        "database.include.list",
-                        Verdict::Unsupported,
-                        "cannot be joined with table.include.list: name the databases in its entries",
-                    );
+        type Read = fn(&str) -> Result<Regex, String>;
+        for (kind, path, read) in [
+            ("database", "_databases", database_pattern as Read),
+            ("table", "", table_pattern),
+            ("column", "_columns", column_pattern),
+        ] {
+            for list in ["include", "exclude"] {
+                let name = format!("{kind}.{list}.list");
+                if let Some(value) = self.take(&name) {
+                    let entries = split(&value, ',');
+                    self.patterns(&name, &format!("capture.{list}{path}"), &entries, read);
                 }
-                tables
             }
-        };
-        let excluded = self.take("database.exclude.list").unwrap_or_default();
-        let excluded = split(&excluded, ',');
-        let mut exclude: Vec<String> = excluded.iter().map(whole).collect();
-        let tables = self.take("table.exclude.list").unwrap_or_default();
-        exclude.extend(split(&tables, ','));
-        self.patterns(
-            "table.include.list",
-            "capture.include",
-            &include,
-            table_pattern,
-        );
-        self.patterns(
-            "table.exclude.list",
-            "capture.exclude",
-            &exclude,
-            table_pattern,
-        );
-        self.columns("column.include.list", "capture.include_columns");
-        self.columns("column.exclude.list", "capture.exclude_columns");
+        }
         if let Some(keys) = self.take("message.key.columns") {
             let entries = split(&keys, ';');
             let read = |entry: &str| {
@@ -115,6 +93,7 @@ impl Translation {
         for (path, entries) in lists {
             self.set(path, format!("[{}]", entries.join(", ")));
         }
+        salts.sort_unstable();
         salts.dedup();
         match salts.as_slice() {
             [] => {}
@@ -130,17 +109,4 @@ impl Translation {
             ),
         }
     }
-}
-
-/// Whether a pattern of tables begins with the literal name of one of the databases.
-fn is_in(table: &str, databases: &[String]) -> bool {
-    databases.iter().any(|database| {
-        let rest = table.strip_prefix(database.as_str());
-        let literal = database
-            .chars()
-            .all(|c| c.is_alphanumeric() || c == '_' || c == '-');
-        literal
-            && !table.contains('|')
-            && rest.is_some_and(|rest| rest.starts_with('.') || rest.starts_with("\\."))
-    })
 }

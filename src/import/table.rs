@@ -1,59 +1,15 @@
 //! What each property of Debezium's connector is to remora, where more than its name must be known elsewhere.
 
-/// Property, key, and the words of each.
-type Words = (
-    &'static str,
-    &'static str,
-    &'static [(&'static str, &'static str)],
-);
-
-/// Options that choose between words.
-pub(super) const SAME_WORDS: &[Words] = &[
-    (
-        "decimal.handling.mode",
-        "types.decimal",
-        &[
-            ("precise", "precise"),
-            ("string", "string"),
-            ("double", "double"),
-        ],
-    ),
-    (
-        "time.precision.mode",
-        "types.time_precision",
-        &[
-            ("adaptive_time_microseconds", "adaptive_time_microseconds"),
-            ("connect", "connect"),
-            ("isostring", "isostring"),
-            ("microseconds", "microseconds"),
-            ("nanoseconds", "nanoseconds"),
-        ],
-    ),
-    (
-        "binary.handling.mode",
-        "types.binary",
-        &[
-            ("bytes", "bytes"),
-            ("base64", "base64"),
-            ("base64-url-safe", "base64-url-safe"),
-            ("hex", "hex"),
-        ],
-    ),
-    (
-        "bigint.unsigned.handling.mode",
-        "types.bigint_unsigned",
-        &[("long", "long"), ("precise", "precise")],
-    ),
+/// Options that choose between words, which are the same here: property and key.
+pub(super) const SAME_WORDS: &[(&str, &str)] = &[
+    ("decimal.handling.mode", "types.decimal"),
+    ("time.precision.mode", "types.time_precision"),
+    ("binary.handling.mode", "types.binary"),
+    ("bigint.unsigned.handling.mode", "types.bigint_unsigned"),
 ];
 
 /// Properties that change nothing with one of these values, and why another is unsupported.
 pub(super) const HARMLESS_IF: &[(&str, &[&str], &str)] = &[
-    ("topic.delimiter", &["."], "topics are joined by a dot"),
-    (
-        "topic.naming.strategy",
-        &["io.debezium.schema.DefaultTopicNamingStrategy"],
-        "topics are named prefix.database.table",
-    ),
     (
         "schema.name.adjustment.mode",
         &["none"],
@@ -69,21 +25,15 @@ pub(super) const HARMLESS_IF: &[(&str, &[&str], &str)] = &[
         &["true"],
         "years of two digits are those of 1970 to 2069, as MySQL reads them",
     ),
-    ("include.query", &["false"], "source.query is always null"),
     (
         "include.schema.comments",
         &["false"],
         "comments are in no schema",
     ),
     (
-        "provide.transaction.metadata",
-        &["false"],
-        "the transaction block is always null, and its topic is not written",
-    ),
-    (
-        "heartbeat.interval.ms",
-        &["0"],
-        "heartbeats are not written; the stored position moves without them",
+        "transaction.metadata.factory",
+        &["io.debezium.pipeline.txmetadata.DefaultTransactionMetadataFactory"],
+        "transaction metadata are those of Debezium's own factory",
     ),
     (
         "gtid.source.filter.dml.events",
@@ -263,12 +213,6 @@ pub(super) const UNNECESSARY: &[(&str, &str)] = &[
     ("custom.sanitize.pattern", "secrets are never logged"),
     ("topic.cache.size", "topics are remembered"),
     (
-        "transaction.metadata.factory",
-        "there is no transaction topic",
-    ),
-    ("topic.transaction", "there is no transaction topic"),
-    ("topic.heartbeat.*", "heartbeats are not written"),
-    (
         "guardrail.*",
         "memory does not grow with the number of tables",
     ),
@@ -290,7 +234,10 @@ pub(super) const UNSUPPORTED: &[(&str, &str)] = &[
     ("predicates*", "there are no transforms"),
     ("signal.*", "signals are not read"),
     ("notification.*", "notifications are not sent"),
-    ("heartbeat.action.query", "heartbeats are not written"),
+    (
+        "topic.heartbeat.name",
+        "the topic of heartbeats is heartbeat.topic_prefix and topic_prefix",
+    ),
     ("topic.regex", "topics are named prefix.database.table"),
     (
         "topic.replacement",

@@ -47,7 +47,7 @@ server_id = 184054
 mode = "required"
 
 [capture]
-include = ['(?:inventory)\..*']
+include_databases = ["inventory"]
 cascades = "accept"
 
 [types]
@@ -105,7 +105,8 @@ fn lists_become_patterns() {
     assert_eq!(verdicts(&import, Verdict::Unsupported), [""; 0]);
     for line in [
         r"include = ['shop\.orders', 'crm.people']".replace("'crm.people'", "\"crm.people\""),
-        r"exclude = ['(?:old_.*)\..*']".to_owned(),
+        r#"include_databases = ["shop", "crm"]"#.to_owned(),
+        r#"exclude_databases = ["old_.*"]"#.to_owned(),
         r"exclude_columns = ['.*\.secret']".to_owned(),
         r#"key_columns = ["shop.orders:a,b", "crm.people:c"]"#.to_owned(),
         "schemas = false".to_owned(),
@@ -116,19 +117,10 @@ fn lists_become_patterns() {
 }
 
 #[test]
-fn what_cannot_be_joined_is_said() {
-    let import = import("topic.prefix=p\ndatabase.include.list=shop\ntable.include.list=.*orders");
-    let unsupported = verdicts(&import, Verdict::Unsupported);
-    assert!(
-        unsupported.contains(&"database.include.list"),
-        "{unsupported:?}"
-    );
-}
-
-#[test]
 fn values_decide_whether_a_property_matters() {
-    let text =
-        |value: &str| format!("topic.prefix=p\nsnapshot.mode=no_data\ninclude.query={value}\n");
+    let text = |value: &str| {
+        format!("topic.prefix=p\nsnapshot.mode=no_data\ninclude.schema.comments={value}\n")
+    };
     assert!(!import(&text("false")).is_partial());
     assert!(import(&text("true")).is_partial());
     let unknown = import("topic.prefix=p\nsnapshot.mode=no_data\nno.such.option=1");
@@ -164,7 +156,7 @@ const EVERYTHING: &str = "name=all\nconnector.class=io.debezium.connector.mysql.
     topic.creation.default.partitions=3\ntopic.creation.default.replication.factor=-1\n\
     producer.override.linger.ms=5\nproducer.override.compression.type=zstd\n\
     schema.history.internal.kafka.bootstrap.servers=k1:9092,k2:9092\nschema.history.internal.kafka.topic=h\n\
-    heartbeat.interval.ms=0\nmax.batch.size=4096\nmax.queue.size=16384\npoll.interval.ms=50\n\
+    heartbeat.interval.ms=10000\nheartbeat.action.query=DO 1\ntopic.delimiter=_\nprovide.transaction.metadata=true\ntopic.transaction=tx\nmax.batch.size=4096\nmax.queue.size=16384\npoll.interval.ms=50\n\
     topic.naming.strategy=io.debezium.schema.DefaultTopicNamingStrategy\ntransforms=\n";
 
 #[test]
@@ -186,7 +178,12 @@ fn what_is_printed_can_be_loaded() {
     assert_eq!(verdicts(&import(EVERYTHING), Verdict::Unsupported), [""; 0]);
     let config = import(EVERYTHING).toml;
     for line in [
-        r"exclude = ['(?:old)\..*', 'shop\.log_[0-9]{1,3}']",
+        r"exclude = ['shop\.log_[0-9]{1,3}']",
+        "transactions = true",
+        "topic_delimiter = \"_\"",
+        "interval_ms = 10000",
+        "action_query = \"DO 1\"",
+        "transaction_topic = \"tx\"",
         r#"stars = ["10: shop.users.name"]"#,
         r#"hash = ["SHA-256: shop.users.mail"]"#,
         r#""linger.ms" = "5""#,

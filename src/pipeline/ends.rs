@@ -5,12 +5,13 @@
 use std::sync::Arc;
 
 use super::{BATCH_BYTES, Outbox, State};
-use crate::event::Event;
+use crate::event::{Body, Event};
 use crate::pipeline::error::{Cause, Error};
 use crate::pipeline::holding::Held;
 use crate::pipeline::progress::{self, Progress, Xa};
 use crate::pipeline::resume::Reading;
-use crate::source::transaction::{Commit, Step};
+use crate::pipeline::rows::shown_us;
+use crate::source::transaction::{Commit, Open, Step};
 use crate::xa::{Prepared, Xid};
 
 impl State {
@@ -48,6 +49,9 @@ impl State {
 
     pub(super) fn drop_held(&mut self, outbox: &mut dyn Outbox) -> Result<(), Error> {
         self.ledger.undone();
+        if let Some(transactions) = self.encoder.transactions() {
+            transactions.forget();
+        }
         let held = self.holding.take();
         Ok(self.holding.discard(held, outbox)?)
     }
@@ -64,6 +68,7 @@ impl State {
             0 => u64::from(event.header.timestamp) * 1_000_000,
             us => us,
         };
+        self.tell_end(event, &end);
         self.holding.counted(self.ledger.prepared());
         let before = self
             .holding
@@ -151,9 +156,79 @@ impl State {
         Ok(())
     }
 
+    /// Counts an event that is nothing to us, or takes from it what it says of those that follow.
+    pub(super) fn passed_over(&mut self, event: &Event<'_>) {
+        match event.body {
+            Body::RowsQuery(text) if self.encoder.set_query(text) => {}
+            Body::RowsQuery(_) | Body::Ignored(_) => self.counts.ignored += 1,
+            Body::FormatDescription(_)
+            | Body::Rotate { .. }
+            | Body::Gtid(_)
+            | Body::Query(_)
+            | Body::Xid
+            | Body::XaPrepare(_)
+            | Body::TableMap(_)
+            | Body::Rows(_)
+            | Body::Payload(_)
+            | Body::PreviousGtids(_)
+            | Body::Heartbeat => {}
+        }
+    }
+
+    /// Counts the events of a group of which a part is delivered.
+    #[inline]
+    pub(super) fn count_event(&mut self) {
+        if let Some((_, event)) = &mut self.partial
+            && self.transaction.open().is_some_and(Open::has_begun)
+        {
+            *event = Some(event.map_or(0, |event| event.saturating_add(1)));
+        }
+    }
+
+    /// Tells of a group that has begun, where that is wanted.
+    pub(super) fn tell_begin(&mut self, event: &Event<'_>) {
+        let (Some(transactions), Some(open)) =
+            (self.encoder.transactions(), self.transaction.open())
+        else {
+            return;
+        };
+        if transactions.is_open() || !open.has_begun() {
+            return;
+        }
+        let id = match open.gtid {
+            Some(gtid) => gtid.to_string(),
+            None => {
+                let start = self.transaction.start_of(event);
+                format!("file={},pos={start}", self.transaction.file())
+            }
+        };
+        let ts_ms = shown_us(event, open.gtid, open.commit_us) / 1000;
+        let batch = match open.waits {
+            true => self.holding.batch(),
+            false => &mut self.batch,
+        };
+        transactions.begin(batch, &id, ts_ms);
+    }
+
+    /// Tells of a group's end, where its records are.
+    pub(super) fn tell_end(&mut self, event: &Event<'_>, end: &Commit) {
+        let waits = !self.holding.is_clean();
+        if let Some(transactions) = self.encoder.transactions() {
+            let batch = match waits {
+                true => self.holding.batch(),
+                false => &mut self.batch,
+            };
+            let ts_ms = shown_us(event, end.gtid, end.commit_us) / 1000;
+            transactions.end(batch, ts_ms);
+        }
+    }
+
     /// A group is read to its end, its records before this.
     pub(super) fn finish(&mut self, mut progress: Progress) {
         self.before_group = None;
+        self.encoder.clear_query();
+        // Only a group with a BEGIN is one of which a part can be delivered.
+        self.partial = self.partial.take().filter(|(_, event)| event.is_none());
         if std::mem::take(&mut self.redefined) {
             progress.definitions = Some(Arc::new(self.catalog.definitions.clone()));
         }

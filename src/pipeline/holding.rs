@@ -14,6 +14,7 @@ pub mod savepoints;
 
 use std::collections::{BTreeMap, VecDeque};
 
+use crate::encode::transaction;
 use crate::event::Operation;
 use crate::ledger::Unfinished;
 use crate::pipeline::holding::folder::{Folder, SpoolError, Stretch};
@@ -66,14 +67,17 @@ enum Block {
 }
 
 /// A place between two records of a group.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Mark {
     blocks: usize,
     records: usize,
     bytes: usize,
     rows: [u64; 3],
-    counted: Unfinished,
+    counted: Counted,
 }
+
+/// What others have of the open group: the ledger, and transaction metadata where that is wanted.
+pub type Counted = (Unfinished, Option<transaction::Mark>);
 
 impl Holding {
     /// Empty; rows beyond `memory_max` bytes go to the disk.
@@ -120,8 +124,8 @@ impl Holding {
         self.group.counted = counted;
     }
 
-    /// The open group is set to come back to this point, at which the ledger has so much of it.
-    pub fn savepoint(&mut self, name: String, counted: Unfinished) {
+    /// The open group is set to come back to this point, at which others have so much of it.
+    pub fn savepoint(&mut self, name: String, counted: Counted) {
         let Held {
             blocks, tail, rows, ..
         } = &self.group;
@@ -135,7 +139,7 @@ impl Holding {
         self.savepoints.set(name, mark);
     }
 
-    /// Drops what came after a savepoint, and gives what the ledger had at it; `None` where there is none of
+    /// Drops what came after a savepoint, and gives what others had at it; `None` where there is none of
     /// that name.
     ///
     /// # Errors
@@ -144,7 +148,7 @@ impl Holding {
         &mut self,
         name: &str,
         outbox: &mut dyn Outbox,
-    ) -> Result<Option<Unfinished>, SpoolError> {
+    ) -> Result<Option<Counted>, SpoolError> {
         let Some(mark) = self.savepoints.back_to(name) else {
             return Ok(None);
         };

@@ -3,6 +3,7 @@
 //! Takes an SQL connection, gives [`Server`] and every finding at once. Reads only; changes nothing.
 
 pub mod coverage;
+pub mod patterns;
 pub mod prepared;
 
 use std::borrow::Cow;

@@ -79,6 +79,7 @@ fn move_end(position: &mut Position, commit: &Commit) {
         position.end.file = commit.file.to_string();
     }
     position.end.offset = commit.offset;
+    position.partial = None;
 }
 
 #[cfg(test)]

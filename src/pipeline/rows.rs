@@ -2,6 +2,7 @@
 //!
 //! The part of [`State`] that reads row images. As pure as the rest of it.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use super::{BATCH_BYTES, Outbox, State};
@@ -60,6 +61,14 @@ impl State {
         if skipped {
             self.ledger.becomes(Entry::Skipped);
         }
+        if let Some(transactions) = self.encoder.transactions() {
+            transactions.table(&plan.name(), !skipped);
+        }
+        // What becomes no record is read all the same.
+        let dropped = match skipped {
+            true => u64::MAX,
+            false => self.delivered_rows(),
+        };
         let mut cursor = Cursor::new(rows.images);
         let mut in_event = 0;
         while !cursor.is_empty() {
@@ -78,7 +87,7 @@ impl State {
                     table: plan.name(),
                     source,
                 })?;
-            if skipped {
+            if u64::from(in_event) < dropped {
                 batch.records.truncate(records);
                 batch.bytes.truncate(bytes);
             }
@@ -90,10 +99,24 @@ impl State {
                 self.flush(outbox)?;
             }
         }
-        if !skipped {
-            self.count(waits, rows.operation, u64::from(in_event));
+        let rows_sent = u64::from(in_event).saturating_sub(dropped);
+        if rows_sent == 0 && dropped > 0 && !skipped {
+            self.ledger.becomes(Entry::Delivered);
         }
+        self.count(waits, rows.operation, rows_sent);
         Ok(())
+    }
+
+    /// How many rows of the event at hand another program has delivered.
+    fn delivered_rows(&self) -> u64 {
+        let Some((partial, Some(event))) = &self.partial else {
+            return 0;
+        };
+        match event.cmp(&partial.events) {
+            Ordering::Less => u64::MAX,
+            Ordering::Equal => partial.rows,
+            Ordering::Greater => 0,
+        }
     }
 
     /// How the rows are read; `None` where they become no records, counted by the rule that says so.

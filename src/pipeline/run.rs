@@ -4,6 +4,7 @@
 //! which may block. They speak by channels that are bounded by what circulates: chunks one way, batches
 //! the other. A failure of any ends the whole; the next start goes on from the stored position.
 
+pub mod aside;
 pub mod delivering;
 pub mod describing;
 pub mod state_thread;
@@ -16,6 +17,8 @@ use tokio::sync::{mpsc as tokio_mpsc, watch};
 
 use crate::config::{Database, Schema, Start};
 use crate::encode::envelope::Style;
+use crate::encode::heartbeat::HeartbeatStyle;
+use crate::encode::transaction::TransactionStyle;
 use crate::error::{Classify, Fault};
 use crate::metrics::{Meters, Phase, Trouble};
 use crate::pipeline::error::{Cause, Error};
@@ -85,6 +88,7 @@ pub async fn run(database: &Database, meters: &Arc<Meters>, mut stop: Stop) -> R
         .claim(checkpoint.as_ref(), &begin, &server.uuid)
         .await?;
     meters.set_position(begin.position.end.to_string());
+    let _aside = aside::start(database);
 
     let (thread, controls) = StateThread::start(
         database,
@@ -126,8 +130,9 @@ pub const DRAIN_AFTER_FAILURE: Duration = Duration::from_secs(10);
 fn state(database: &Database, begin: Begin) -> State {
     let rules = Rules {
         topic_prefix: database.topic_prefix.clone(),
-        include: database.capture.include.clone(),
-        exclude: database.capture.exclude.clone(),
+        delimiter: database.topic_delimiter.clone(),
+        naming: database.topic_naming,
+        tables: database.capture.tables.clone(),
         read_minimal: database.schema == Schema::Auto,
         modes: database.modes,
         envelope: database.records.envelope,
@@ -141,6 +146,9 @@ fn state(database: &Database, begin: Begin) -> State {
         unavailable: database.records.unavailable_value.clone(),
         version: database.records.envelope.version,
         skip_unchanged: database.records.skip_unchanged,
+        transactions: transactions(database),
+        heartbeats: heartbeats(database),
+        queries: database.records.queries,
     };
     let payload = Limits {
         event_bytes_max: database.mysql.event_bytes_max,
@@ -152,6 +160,25 @@ fn state(database: &Database, begin: Begin) -> State {
         row_image: database.mysql.row_image,
     };
     State::new(begin, rules, style, bounds)
+}
+
+fn transactions(database: &Database) -> Option<TransactionStyle> {
+    let topic = database.records.transaction_topic.clone()?;
+    Some(TransactionStyle {
+        topic,
+        schemas: database.records.envelope.schemas,
+        ids: database.records.headers_id,
+    })
+}
+
+fn heartbeats(database: &Database) -> Option<HeartbeatStyle> {
+    let interval = database.heartbeat.interval?;
+    Some(HeartbeatStyle {
+        topic: database.heartbeat.topic.clone(),
+        name: database.topic_prefix.clone(),
+        schemas: database.records.envelope.schemas,
+        interval,
+    })
 }
 
 /// Where to begin when nothing is stored.

@@ -91,6 +91,7 @@ impl Scan {
             | Body::Rows(_)
             | Body::PreviousGtids(_)
             | Body::Heartbeat
+            | Body::RowsQuery(_)
             | Body::Ignored(_) => {}
         }
         Ok(())

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use regex::Regex;
 
 use crate::config::modes::{Envelope, Modes};
+use crate::config::{TableLists, TopicNaming};
 use crate::error::{Classify, Fault};
 use crate::event::TableMap;
 use crate::position::Position;
@@ -51,10 +52,12 @@ pub enum Filter {
 pub struct Rules {
     /// Start of each topic.
     pub topic_prefix: String,
-    /// A table is captured when any of these matches `database.table`; all where empty.
-    pub include: Vec<Regex>,
-    /// And none of these does.
-    pub exclude: Vec<Regex>,
+    /// Stands between the parts of a topic's name.
+    pub delimiter: String,
+    /// What becomes of characters that no topic's name may have.
+    pub naming: TopicNaming,
+    /// Which tables.
+    pub tables: TableLists,
     /// Rows without names in their TABLE_MAP are read with the table's definition (`schema = "auto"`);
     /// otherwise they are refused (`schema = "row_metadata"`).
     pub read_minimal: bool,
@@ -166,40 +169,59 @@ pub struct Catalog {
     pub definitions: Definitions,
 }
 
-/// Whether a table is captured by these lists; see [`Rules`].
-pub fn is_captured(include: &[Regex], exclude: &[Regex], database: &str, table: &str) -> bool {
-    filter(include, exclude, database, table).is_none()
-}
-
-fn filter(include: &[Regex], exclude: &[Regex], database: &str, table: &str) -> Option<Filter> {
+/// Whether a table's rows become records, `None`, or why not. Those of the server's own schemas never do, as in
+/// Debezium (`table.ignore.builtin`).
+pub fn filter(lists: &TableLists, database: &str, table: &str) -> Option<Filter> {
     const BUILT_IN: [&str; 4] = ["mysql", "sys", "performance_schema", "information_schema"];
     if BUILT_IN.contains(&database) {
         return Some(Filter::BuiltIn);
     }
     let name = format!("{database}.{table}");
-    if !include.is_empty() && !include.iter().any(|r| r.is_match(&name)) {
+    let names = |patterns: &[Regex], name: &str| patterns.iter().any(|r| r.is_match(name));
+    let outside = |patterns: &[Regex], name| !patterns.is_empty() && !names(patterns, name);
+    if outside(&lists.include_databases, database) || outside(&lists.include, &name) {
         return Some(Filter::NotIncluded);
     }
-    let excluded = exclude.iter().any(|r| r.is_match(&name));
+    let excluded = names(&lists.exclude_databases, database) || names(&lists.exclude, &name);
     excluded.then_some(Filter::Excluded)
 }
 
 impl Rules {
-    /// Whether a table's rows become records, `None`, or why not. Those of the server's own schemas never
-    /// do, as in Debezium (`table.ignore.builtin`).
+    /// [`filter()`] by these rules.
     pub fn filter(&self, database: &str, table: &str) -> Option<Filter> {
-        filter(&self.include, &self.exclude, database, table)
+        filter(&self.tables, database, table)
     }
 
-    /// `prefix.database.table`; what Kafka does not allow in a name becomes `_`, and a name is cut at
-    /// 249 characters, as Debezium's default naming does.
+    /// Prefix, database and table; what Kafka does not allow in a name becomes `_`, or `_u` and the code in hexadecimal
+    /// digits, `_` itself too; and a name is cut at 249 characters, as Debezium's naming strategies do.
     pub fn topic(&self, database: &str, table: &str) -> String {
-        let name = format!("{}.{database}.{table}", self.topic_prefix);
-        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-        name.chars()
-            .map(|c| if allowed(c) { c } else { '_' })
-            .take(249)
-            .collect()
+        let (prefix, delimiter) = (&self.topic_prefix, &self.delimiter);
+        let name = format!("{prefix}{delimiter}{database}{delimiter}{table}");
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-');
+        match self.naming {
+            TopicNaming::Default => name
+                .chars()
+                .map(|c| if plain(c) { c } else { '_' })
+                .take(249)
+                .collect(),
+            TopicNaming::Unicode => {
+                let mut escaped = String::new();
+                for c in name.chars() {
+                    if plain(c) {
+                        escaped.push(c);
+                        continue;
+                    }
+                    for unit in c.encode_utf16(&mut [0; 2]) {
+                        // Three digits stay three, as `UnicodeReplacementFunction` has it.
+                        let hex = format!("{unit:x}");
+                        let zeros = if hex.len() <= 2 { "00" } else { "" };
+                        escaped.push_str(&format!("_u{zeros}{hex}"));
+                    }
+                }
+                escaped.truncate(249);
+                escaped
+            }
+        }
     }
 }
 
@@ -413,8 +435,14 @@ mod tests {
     fn catalog() -> Catalog {
         let rules = Rules {
             topic_prefix: "p".to_owned(),
-            include: vec![Regex::new("^d\\.t").unwrap()],
-            exclude: vec![Regex::new("^d\\.t7$").unwrap()],
+            delimiter: ".".to_owned(),
+            naming: TopicNaming::Default,
+            tables: TableLists {
+                include_databases: vec![Regex::new("^d$").unwrap()],
+                exclude_databases: vec![Regex::new("^e$").unwrap()],
+                include: vec![Regex::new("^.\\.t").unwrap()],
+                exclude: vec![Regex::new("^d\\.t7$").unwrap()],
+            },
             read_minimal: false,
             modes: Modes::default(),
             envelope: Envelope::default(),

@@ -37,7 +37,7 @@ impl ColumnRules {
         names(shape).map(|name| shown(&name)).collect()
     }
 
-    /// How each column is masked: text columns only.
+    /// How each column is masked. Of one that is no text only the schema tells of it, as in Debezium.
     pub(super) fn masks(&self, shape: &Shape) -> Vec<Option<Masked>> {
         if self.masks.is_empty() {
             return vec![None; shape.columns.len()];

@@ -74,6 +74,16 @@ impl Batch {
         self.topics.clear();
     }
 
+    /// Adds a record for `topic`, which is named again only where it is not that of the record before.
+    pub fn push(&mut self, topic: &Arc<str>, mut record: Record) {
+        let last = self.topics.last();
+        if !last.is_some_and(|last| Arc::ptr_eq(last, topic)) {
+            self.topics.push(Arc::clone(topic));
+        }
+        record.topic = u32::try_from(self.topics.len().saturating_sub(1)).unwrap_or(u32::MAX);
+        self.records.push(record);
+    }
+
     /// Adds the records of another batch behind its own.
     pub fn append(&mut self, other: &Batch) {
         let moved = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);

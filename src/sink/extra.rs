@@ -54,7 +54,7 @@ mod tests {
             extra.write(&mut bytes);
             assert_eq!(Extra::read(&bytes), Some(extra));
         }
-        for wrong in [&b""[..], b"[]", b"{\"bare\":1}", b"{\"new\":true}"] {
+        for wrong in [&b""[..], b"[1]", b"{\"bare\":1}", b"{\"new\":true}"] {
             assert_eq!(Extra::read(wrong), None);
         }
     }

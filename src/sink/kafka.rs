@@ -305,15 +305,17 @@ impl KafkaSink {
             None => None,
             Some(id) => Some(("__remora.id", batch.part(id)?)),
         };
-        message.headers = self.headers.clone();
+        let extra = match record.extra {
+            Some(extra) => Some(Extra::read(batch.part(extra)?)?),
+            None => None,
+        };
+        if !extra.as_ref().is_some_and(|extra| extra.bare) {
+            message.headers = self.headers.clone();
+        }
         for (key, value) in link.into_iter().chain(id) {
             add_header(&mut message.headers, key, Some(value));
         }
-        if let Some(extra) = record.extra {
-            let extra = Extra::read(batch.part(extra)?)?;
-            if extra.bare {
-                message.headers = None;
-            }
+        if let Some(extra) = &extra {
             for (name, value) in &extra.headers {
                 let value = value.as_deref().map(str::as_bytes);
                 add_header(&mut message.headers, name, value);

@@ -281,7 +281,11 @@ fn push_line(
     };
     out.extend_from_slice(b",\"headers\":{");
     let mut separator: &[u8] = b"";
-    for (name, value) in headers.iter().filter(|_| !extra.bare) {
+    let fixed = |value: &HeaderValue| matches!(value, HeaderValue::Fixed(_));
+    for (name, value) in headers {
+        if extra.bare && fixed(value) {
+            continue;
+        }
         let start = out.len();
         out.extend_from_slice(separator);
         push_string(out, name);
@@ -466,7 +470,10 @@ mod tests {
         batch.records[0].link = Link::OldKey(old);
         batch.records[0].id = Some(id);
         batch.records.push(Record::default());
-        let extra = put(&mut batch, r#"{"bare":true,"headers":[["n",null],["a","\"1"]]}"#);
+        let extra = put(
+            &mut batch,
+            r#"{"bare":true,"headers":[["n",null],["a","\"1"]]}"#,
+        );
         batch.records.push(Record {
             extra: Some(extra),
             ..Record::default()

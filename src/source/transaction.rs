@@ -129,6 +129,13 @@ pub struct Open {
     xa: Option<Xid>,
 }
 
+impl Open {
+    /// Whether its BEGIN, or XA START, has been read.
+    pub fn has_begun(&self) -> bool {
+        self.begun
+    }
+}
+
 /// Why the stream is not a sequence of groups.
 #[derive(Debug, thiserror::Error)]
 pub enum TransactionError {
@@ -305,7 +312,9 @@ impl Transaction {
             Body::Payload(payload) => {
                 self.inside("a compressed payload", Step::Payload(payload))?
             }
-            Body::PreviousGtids(_) | Body::Heartbeat | Body::Ignored(_) => Step::Idle,
+            Body::PreviousGtids(_) | Body::Heartbeat | Body::RowsQuery(_) | Body::Ignored(_) => {
+                Step::Idle
+            }
         };
         if self.payload.is_none() && !matches!(step, Step::Payload(_)) {
             self.end = end;

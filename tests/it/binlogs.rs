@@ -6,6 +6,7 @@
 use std::path::PathBuf;
 use std::process::Command;
 
+use remora::config::TableLists;
 use remora::ledger::{Entry, Origin};
 use remora::replay::{Replay, Report, replay};
 use serde_json::Value;
@@ -75,8 +76,7 @@ pub(crate) fn read(files: Vec<PathBuf>) -> (Vec<Value>, Report) {
     let settings = Replay {
         files,
         topic_prefix: "p".to_owned(),
-        include: Vec::new(),
-        exclude: Vec::new(),
+        tables: TableLists::default(),
         ids: true,
     };
     let mut values = Vec::new();

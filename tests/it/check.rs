@@ -59,6 +59,31 @@ fn a_good_server_has_no_finding() {
 }
 
 #[test]
+fn patterns_that_match_nothing_are_named() {
+    let mysql = Mysql::shared();
+    mysql.sql("CREATE DATABASE patterns; CREATE TABLE patterns.orders (id INT PRIMARY KEY)");
+    let config = ConfigDir::new();
+    let source = source_toml(mysql, "patterns");
+    let list = r"include = ['patterns\.orders', 'patterns\.ordrs']";
+    let source = source.replace("include = [\"patterns\\\\..*\"]", list);
+    assert!(source.contains(list), "{source}");
+    let more = "exclude_databases = ['patern.*']\nexclude_columns = ['patterns\\.orders\\.x']";
+    to_file(&config, &source.replace(list, &format!("{list}\n{more}")));
+    for parts in [
+        [r"capture.include: patterns\.ordrs", "matches nothing"],
+        ["capture.exclude_databases: patern.*", "matches nothing"],
+        [
+            r"capture.exclude_columns: patterns\.orders\.x",
+            "matches nothing",
+        ],
+    ] {
+        expect(&config, 0, &parts);
+    }
+    let (_, text) = check(config.path());
+    assert!(!text.contains(r"patterns\.orders matches"), "{text}");
+}
+
+#[test]
 fn accounts_that_cannot_replicate_are_named_with_the_grant() {
     let mysql = Mysql::shared();
     mysql.sql(

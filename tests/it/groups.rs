@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use remora::config::{self, RowImage};
+use remora::config::{self, RowImage, TableLists, TopicNaming};
 use remora::encode::envelope::Style;
 use remora::pipeline::error::Error;
 use remora::pipeline::{Begin, Bounds, Input, Outbox, State};
@@ -108,8 +108,9 @@ fn state(log: &Log, position: Option<Position>, gtids: bool) -> State {
     let start = Position::new(gtids.then(GtidSet::default), end);
     let rules = Rules {
         topic_prefix: "p".to_owned(),
-        include: Vec::new(),
-        exclude: Vec::new(),
+        delimiter: ".".to_owned(),
+        naming: TopicNaming::Default,
+        tables: TableLists::default(),
         read_minimal: true,
         modes: config::modes::Modes::default(),
         envelope: config::modes::Envelope::default(),
@@ -117,6 +118,9 @@ fn state(log: &Log, position: Option<Position>, gtids: bool) -> State {
     };
     let style = Style {
         skip_unchanged: false,
+        transactions: None,
+        heartbeats: None,
+        queries: false,
         version: config::modes::EnvelopeVersion::V3,
         name: "p".to_owned(),
         tombstones: true,

@@ -25,6 +25,8 @@ mod groups;
 #[cfg(test)]
 mod images;
 #[cfg(test)]
+mod metadata;
+#[cfg(test)]
 mod rows;
 #[cfg(test)]
 mod savepoints;
@@ -36,6 +38,8 @@ mod servers;
 mod streams;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod takeover;
 #[cfg(test)]
 mod tidy;
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use remora::config::modes::{Envelope, EnvelopeVersion, Modes};
-use remora::config::{self, Tls, TlsMode};
+use remora::config::{self, TableLists, Tls, TlsMode, TopicNaming};
 use remora::encode::envelope::Style;
 use remora::error::Secret;
 use remora::pipeline::error::Error;
@@ -166,8 +166,9 @@ pub(crate) fn state_with(memory_bytes_max: usize) -> State {
     let position = Position::new(None, end);
     let rules = Rules {
         topic_prefix: "p".to_owned(),
-        include: Vec::new(),
-        exclude: Vec::new(),
+        delimiter: ".".to_owned(),
+        naming: TopicNaming::Default,
+        tables: TableLists::default(),
         read_minimal: true,
         modes: Modes::default(),
         envelope: Envelope::default(),
@@ -175,6 +176,9 @@ pub(crate) fn state_with(memory_bytes_max: usize) -> State {
     };
     let style = Style {
         skip_unchanged: false,
+        transactions: None,
+        heartbeats: None,
+        queries: false,
         version: EnvelopeVersion::V3,
         name: "p".to_owned(),
         tombstones: true,

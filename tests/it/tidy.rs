@@ -17,7 +17,10 @@ const STAGES: &[(&str, &[&str])] = &[
     ("schema", &[]),
     ("decode", &["schema"]),
     // Records are written into the batch that the sink takes.
-    ("encode", &["schema", "decode", "sink::batch"]),
+    (
+        "encode",
+        &["schema", "decode", "sink::batch", "sink::extra"],
+    ),
     ("sink", &["kafka"]),
     // A position waits for the batches that came before it, and so knows their numbers.
     ("checkpoint", &["sink::batch", "kafka"]),

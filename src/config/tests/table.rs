@@ -28,6 +28,8 @@ fn the_files_of_the_repository_work() {
         (Some(Start::Now), 1_234_567_890)
     );
     let copied = only(copied);
+    let action = database.heartbeat.action_query.take();
+    assert!(action.unwrap().starts_with("UPDATE"));
     database.start = None;
     database.mysql.server_id = copied.mysql.server_id;
     assert_eq!(format!("{database:?}"), format!("{copied:?}"));

@@ -9,7 +9,7 @@ use mysql_async::{Conn, Row};
 use super::{Finding, Findings, either};
 use crate::config::Capture;
 use crate::pipeline::error::{Cause, Error};
-use crate::schema::catalog::is_captured;
+use crate::schema::catalog::filter;
 
 /// Tables that a finding names.
 const NAMED_MAX: usize = 20;
@@ -98,7 +98,8 @@ async fn cascades(conn: &mut Conn, capture: &Capture) -> Result<Option<Finding>,
         .await?;
     let name = |row: &Row| {
         let (database, table): (String, String) = (row.get(0)?, row.get(1)?);
-        is_captured(&capture.include, &capture.exclude, &database, &table)
+        filter(&capture.tables, &database, &table)
+            .is_none()
             .then(|| format!("{database}.{table}"))
     };
     let tables: Vec<String> = rows.iter().filter_map(name).collect();

@@ -17,7 +17,7 @@ use crate::pipeline::run::{Stop, request};
 use crate::pipeline::scan::Scan;
 use crate::pipeline::{Begin, Described};
 use crate::position::Position;
-use crate::schema::catalog::is_captured;
+use crate::schema::catalog::filter;
 use crate::schema::definitions::{Definitions, Session};
 use crate::schema::lesson::{Changed, Lesson};
 use crate::source::chunk::Chunk;
@@ -207,10 +207,7 @@ async fn read_all(describer: &Describer, known: &BTreeSet<Name>) -> Result<Lesso
     let before = preflight::position(&mut conn, server.gtids).await?;
     let mut read = Vec::new();
     for name in tables(&mut conn).await? {
-        let captured = || {
-            let (database, table) = (&name.database, &name.table);
-            is_captured(&capture.include, &capture.exclude, database, table)
-        };
+        let captured = || filter(&capture.tables, &name.database, &name.table).is_none();
         if !known.contains(&name) && (!server.full_metadata || captured()) {
             let definition = describe(&mut conn, &names, &session, &name).await?;
             read.push((name, definition));
@@ -255,7 +252,13 @@ fn scope(capture: &Capture) -> String {
         let texts: Vec<&str> = patterns.iter().map(regex::Regex::as_str).collect();
         texts.join(",")
     };
-    format!("{} but {}", list(&capture.include), list(&capture.exclude))
+    let tables = &capture.tables;
+    let mut scope = format!("{} but {}", list(&tables.include), list(&tables.exclude));
+    if !(tables.include_databases.is_empty() && tables.exclude_databases.is_empty()) {
+        let (include, exclude) = (&tables.include_databases, &tables.exclude_databases);
+        scope.push_str(&format!(" of {} but {}", list(include), list(exclude)));
+    }
+    scope
 }
 
 /// A connection whose SHOW CREATE TABLE says everything, in one form.

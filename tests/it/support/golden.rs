@@ -16,12 +16,22 @@ pub(crate) struct Golden {
     pub(crate) database: String,
     /// Keys of the daemon's file that the case sets, one a line.
     pub(crate) remora: String,
+    /// Properties of the connector that the case sets.
+    pub(crate) oracle: Vec<String>,
     /// SQL that runs before anything is captured.
     pub(crate) before: String,
     /// SQL whose changes are captured.
     pub(crate) during: String,
     /// Debezium's records, normalised, one JSON object a line, in the order of delivery.
     pub(crate) records: String,
+}
+
+impl Golden {
+    /// Whether a part of its name, or of an option of Debezium's, is the filter.
+    pub(crate) fn is_meant(&self, filter: &str) -> bool {
+        let mut texts = self.oracle.iter().chain([&self.name]);
+        texts.any(|text| text.contains(filter))
+    }
 }
 
 /// All cases, in the order of their names.
@@ -69,11 +79,16 @@ fn load(name: String) -> Golden {
         false => String::new(),
     };
     let before = read(format!("{case}.before.sql"));
-    let lines = before.lines().chain(options.lines());
-    let remora = lines.filter_map(|line| line.trim_start_matches("-- ").strip_prefix("remora: "));
+    let lines: Vec<&str> = before.lines().chain(options.lines()).collect();
+    let set = |program: &'static str| {
+        let lines = lines.iter().copied();
+        lines.filter_map(move |line| line.trim_start_matches("-- ").strip_prefix(program))
+    };
+    let (remora, oracle) = (set("remora: "), set("oracle: "));
     Golden {
         database: format!("golden_{case}"),
         remora: remora.map(|line| format!("{line}\n")).collect(),
+        oracle: oracle.map(|line| line.trim().to_owned()).collect(),
         before: before.clone(),
         during: read(format!("{case}.during.sql")),
         records: read(format!("{name}.jsonl")),

@@ -79,6 +79,11 @@ impl Kafka {
         SHARED.get_or_init(|| Kafka::start(&[]))
     }
 
+    /// Where it listens on 127.0.0.1.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
     /// `bootstrap.servers`.
     pub(crate) fn brokers(&self) -> String {
         format!("127.0.0.1:{}", self.port)
@@ -95,6 +100,24 @@ impl Kafka {
             found.append(&mut of_topic);
         }
         found
+    }
+
+    /// How many records a topic of one partition was given.
+    pub(crate) fn end(&self, topic: &str) -> u64 {
+        let bounds = self.consumer().fetch_watermarks(topic, 0, DEADLINE);
+        u64::try_from(bounds.unwrap().1).unwrap()
+    }
+
+    /// The last record of a topic of one partition.
+    pub(crate) fn last(&self, topic: &str) -> Option<Record> {
+        let consumer = self.consumer();
+        let (start, end) = consumer.fetch_watermarks(topic, 0, DEADLINE).unwrap();
+        let mut assignment = TopicPartitionList::new();
+        let offset = Offset::Offset((end - 1).max(start));
+        assignment.add_partition_offset(topic, 0, offset).unwrap();
+        consumer.assign(&assignment).unwrap();
+        let message = consumer.poll(DEADLINE)?;
+        message.ok().map(|message| record(&message))
     }
 
     /// The names of all topics except the broker's own.

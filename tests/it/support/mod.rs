@@ -5,6 +5,7 @@
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
 pub(crate) mod config;
+pub(crate) mod connect;
 pub(crate) mod fake;
 pub(crate) mod golden;
 pub(crate) mod kafka;

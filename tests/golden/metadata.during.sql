@@ -1,0 +1,48 @@
+USE golden_metadata;
+BEGIN;
+INSERT INTO a VALUES (1, 1), (2, 2);
+INSERT INTO b VALUES (1, 1);
+UPDATE a SET v = 3 WHERE id = 1;
+INSERT INTO keyless VALUES (1);
+COMMIT;
+-- A change of a key counts twice, its tombstone does not.
+UPDATE a SET id = 10 WHERE id = 1;
+DELETE FROM a WHERE id = 2;
+-- Groups without a captured row.
+INSERT INTO other_metadata.t VALUES (1);
+BEGIN;
+INSERT INTO other_metadata.t VALUES (2);
+INSERT INTO b VALUES (2, 2);
+INSERT INTO other_metadata.t VALUES (3);
+COMMIT;
+-- Statements are no such groups.
+ALTER TABLE b ADD COLUMN w INT;
+TRUNCATE TABLE keyless;
+CREATE TABLE late (id INT PRIMARY KEY) SELECT 1 AS id;
+BEGIN;
+INSERT INTO a (id, v) VALUES (100, 1);
+INSERT INTO b (id, v) VALUES (100, 1);
+INSERT INTO orders (id, v) VALUES (100, 1);
+INSERT INTO customers (id, v) VALUES (100, 1);
+INSERT INTO products (id, v) VALUES (100, 1);
+INSERT INTO inventory (id, v) VALUES (100, 1);
+INSERT INTO shipments (id, v) VALUES (100, 1);
+INSERT INTO payments (id, v) VALUES (100, 1);
+INSERT INTO refunds (id, v) VALUES (100, 1);
+INSERT INTO carts (id, v) VALUES (100, 1);
+INSERT INTO users (id, v) VALUES (100, 1);
+INSERT INTO sessions (id, v) VALUES (100, 1);
+INSERT INTO logs (id, v) VALUES (100, 1);
+INSERT INTO prices (id, v) VALUES (100, 1);
+COMMIT;
+BEGIN;
+INSERT INTO a VALUES (200, 1);
+SAVEPOINT s;
+INSERT INTO b (id) VALUES (200);
+ROLLBACK TO s;
+INSERT INTO orders VALUES (200, 1);
+COMMIT;
+SET SESSION binlog_format = 'ROW';
+INSERT INTO orders VALUES (300, 1), (301, 1), (302, 1);
+UPDATE orders SET v = 2 WHERE id >= 300;
+DELETE FROM orders WHERE id >= 300;

@@ -1,0 +1,14 @@
+SET NAMES utf8mb4;
+USE golden_queries;
+SET SESSION binlog_rows_query_log_events = ON;
+INSERT INTO t VALUES (1, 'a'), (2, 'b');
+BEGIN;
+UPDATE t SET v = 'it''s "quoted" 🐟\tand\nlong xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx' WHERE id = 1;
+/* a comment */ DELETE FROM t WHERE id = 2;
+INSERT INTO t SELECT 3, 'c';
+COMMIT;
+SET SESSION binlog_rows_query_log_events = OFF;
+INSERT INTO t VALUES (4, 'without');
+SET SESSION binlog_rows_query_log_events = ON;
+REPLACE INTO t VALUES (4, 'with');
+UPDATE t SET id = 5 WHERE id = 4;
