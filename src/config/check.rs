@@ -20,9 +20,9 @@ use super::modes::{
 };
 use super::raw::{
     RawBigintUnsigned, RawBinary, RawCapture, RawCascades, RawCheckpoint, RawDaemon, RawDatabase,
-    RawDecimal, RawEnvelopeVersion, RawHeartbeat, RawInvalidDate, RawInvalidText, RawKafka,
-    RawLogFormat, RawMasks, RawMysql, RawRowImage, RawSchema, RawSink, RawSinkType, RawSpool,
-    RawStart, RawStore, RawTimePrecision, RawTls, RawTlsMode, RawTopicNaming, RawTypes,
+    RawDecimal, RawEnvelope, RawEnvelopeVersion, RawHeartbeat, RawInvalidDate, RawInvalidText,
+    RawKafka, RawLogFormat, RawMasks, RawMysql, RawRowImage, RawSchema, RawSink, RawSinkType,
+    RawSpool, RawStart, RawStore, RawTimePrecision, RawTls, RawTlsMode, RawTopicNaming, RawTypes,
 };
 use super::{
     Capture, Checkpoint, CheckpointStore, Daemon, Database, Heartbeat, Kafka, LogFormat, Mysql,
@@ -81,7 +81,7 @@ pub(super) fn database(name: &str, raw: RawDatabase, context: &mut Context) -> D
             RawStart::Earliest => Start::Earliest,
         }),
         mysql: mysql(raw.mysql, &topic_prefix, context),
-        capture: capture(&raw.capture, &raw.masks, context),
+        capture: capture(&raw.capture, (&raw.masks, &raw.envelope), context),
         records: Records {
             tombstones: raw.records.tombstones,
             skipped: skipped(&raw.records.skipped_operations, context),
@@ -355,7 +355,7 @@ fn skipped(operations: &[String], context: &mut Context) -> Skipped {
     skipped
 }
 
-fn capture(raw: &RawCapture, masks: &RawMasks, context: &mut Context) -> Capture {
+fn capture(raw: &RawCapture, masks: (&RawMasks, &RawEnvelope), context: &mut Context) -> Capture {
     Capture {
         tables: TableLists {
             include_databases: databases(&raw.include_databases, "include", context),

@@ -6,12 +6,16 @@ use regex::Regex;
 
 use super::check::{anchored, patterns, private};
 use super::layer::Context;
-use super::raw::{RawCapture, RawMasks};
+use super::raw::{RawCapture, RawEnvelope, RawMasks};
 use crate::error::Secret;
 use crate::schema::columns::ColumnRules;
 use crate::schema::mask::{Algorithm, Hash, HashForm, Mask, MaskRule};
 
-pub(super) fn rules(raw: &RawCapture, masks: &RawMasks, context: &mut Context) -> ColumnRules {
+pub(super) fn rules(
+    raw: &RawCapture,
+    (masks, envelope): (&RawMasks, &RawEnvelope),
+    context: &mut Context,
+) -> ColumnRules {
     if !raw.include_columns.is_empty() && !raw.exclude_columns.is_empty() {
         let problem = "is set beside capture.include_columns";
         context.report("capture.exclude_columns", problem, "keep one of the two");
@@ -22,6 +26,8 @@ pub(super) fn rules(raw: &RawCapture, masks: &RawMasks, context: &mut Context) -
     ColumnRules {
         include: list(&raw.include_columns, "capture.include_columns"),
         exclude: list(&raw.exclude_columns, "capture.exclude_columns"),
+        source_types: list(&envelope.source_types, "envelope.source_types"),
+        source_datatypes: list(&envelope.source_datatypes, "envelope.source_datatypes"),
         key: key_columns(&raw.key_columns, context),
         masks: mask_list(masks, context),
     }

@@ -197,6 +197,8 @@ pub(super) struct RawMasks {
 #[serde(deny_unknown_fields)]
 pub(super) struct RawEnvelope {
     pub(super) schemas: bool,
+    pub(super) source_types: Vec<String>,
+    pub(super) source_datatypes: Vec<String>,
     pub(super) version: RawEnvelopeVersion,
 }
 

@@ -38,6 +38,16 @@ impl Translation {
                 }
             }
         }
+        for (kind, path) in [
+            ("column", "envelope.source_types"),
+            ("datatype", "envelope.source_datatypes"),
+        ] {
+            let name = format!("{kind}.propagate.source.type");
+            if let Some(value) = self.take(&name) {
+                let entries = split(&value, ',');
+                self.patterns(&name, path, &entries, column_pattern);
+            }
+        }
         if let Some(keys) = self.take("message.key.columns") {
             let entries = split(&keys, ';');
             let read = |entry: &str| {

@@ -102,16 +102,6 @@ pub(super) const HARMLESS_IF: &[(&str, &[&str], &str)] = &[
         "rows are not filtered by their server",
     ),
     (
-        "column.propagate.source.type",
-        &[""],
-        "schemas have no parameters about the source",
-    ),
-    (
-        "datatype.propagate.source.type",
-        &[""],
-        "schemas have no parameters about the source",
-    ),
-    (
         "database.initial.statements",
         &[""],
         "no statements are run on connecting",

@@ -9,6 +9,7 @@ use crate::schema::compile::is_hidden;
 use crate::schema::mask::{MaskRule, Masked};
 use crate::schema::table_map::{ColumnShape, Shape, code};
 use crate::sql::collation::Collation;
+use crate::sql::print::SourceType;
 use crate::text::charset::Charset;
 
 /// Patterns on columns.
@@ -22,6 +23,10 @@ pub struct ColumnRules {
     pub key: Vec<Regex>,
     /// Of several that match a column, the first counts.
     pub masks: Vec<MaskRule>,
+    /// Columns whose schema tells their type in the source (`column.propagate.source.type`).
+    pub source_types: Vec<Regex>,
+    /// The same by `database.table.TYPE` (`datatype.propagate.source.type`).
+    pub source_datatypes: Vec<Regex>,
 }
 
 impl ColumnRules {
@@ -53,6 +58,20 @@ impl ColumnRules {
             })
         };
         shape.columns.iter().zip(names(shape)).map(mask).collect()
+    }
+
+    /// The type in the source of each column whose schema is to tell it.
+    pub(super) fn source_types<'a>(&self, shape: &'a Shape) -> Vec<Option<&'a SourceType>> {
+        if self.source_types.is_empty() && self.source_datatypes.is_empty() {
+            return vec![None; shape.columns.len()];
+        }
+        let told = |(column, name): (&'a ColumnShape, String)| {
+            let declared = column.declared.source_type.as_ref()?;
+            let datatype = format!("{}.{}.{}", shape.database, shape.table, declared.name);
+            let is_told = any(&self.source_types, &name) || any(&self.source_datatypes, &datatype);
+            is_told.then_some(declared)
+        };
+        shape.columns.iter().zip(names(shape)).map(told).collect()
     }
 
     /// Makes the columns that are to be the key the shape's key, if there are any.

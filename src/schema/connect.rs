@@ -10,6 +10,7 @@ use crate::schema::default_json::write_default;
 use crate::schema::mask::Masked;
 use crate::schema::plan::{Cell, Packed, Plan, Unit};
 use crate::schema::table_map::{ColumnShape, Shape};
+use crate::sql::print::SourceType;
 use crate::text::charset::Charset;
 use crate::text::json;
 
@@ -63,28 +64,43 @@ pub fn openings(
     rules: &ColumnRules,
     envelope: Envelope,
 ) -> Openings {
-    let field = |index: usize, masks: &[Option<Masked>]| {
+    let field = |index: usize, told: &Told<'_>| {
         let (shape, column) = (shape.columns.get(index)?, plan.columns.get(index)?);
         let mut semantic = semantic(shape, &column.cell, modes)?;
-        let masked = masks.get(index).and_then(Option::as_ref);
+        let masked = told.masks.get(index).and_then(Option::as_ref);
         // A column of another type than text has it too, although its values stay.
         semantic
             .parameters
             .extend(masked.and_then(Masked::parameter));
+        if let Some(Some(source)) = told.source_types.get(index) {
+            semantic.tell_source(source, &shape.name);
+        }
         Some(semantic.field(shape, &column.cell))
     };
-    let key = plan.key.iter().filter_map(|part| field(part.column, &[]));
+    let nothing = Told::default();
+    let key = plan.key.iter();
+    let key = key.filter_map(|part| field(part.column, &nothing));
     let key = structure(key, &format!("{}.Key", plan.topic));
     let shown = (0..plan.columns.len()).filter(|index| {
         let column = plan.columns.get(*index);
         column.is_some_and(|column| !column.member.is_empty())
     });
-    let masks = rules.masks(shape);
-    let row: Vec<Vec<u8>> = shown.filter_map(|index| field(index, &masks)).collect();
+    let told = Told {
+        masks: rules.masks(shape),
+        source_types: rules.source_types(shape),
+    };
+    let row: Vec<Vec<u8>> = shown.filter_map(|index| field(index, &told)).collect();
     Openings {
         key: opening(&key),
         value: opening(&value(&row, plan, envelope)),
     }
+}
+
+/// What the schemas of columns tell beside what their values are.
+#[derive(Default)]
+struct Told<'a> {
+    masks: Vec<Option<Masked>>,
+    source_types: Vec<Option<&'a SourceType>>,
 }
 
 fn opening(schema: &[u8]) -> Vec<u8> {
@@ -224,6 +240,20 @@ impl Semantic {
             ],
             ..Semantic::named(BYTES, "org.apache.kafka.connect.data.Decimal")
         }
+    }
+
+    /// Adds the parameters that name the column and its type (`PropagateSourceMetadataToSchemaParameter`).
+    fn tell_source(&mut self, source: &SourceType, name: &str) {
+        let number = |number: Option<u32>| number.map(|number| number.to_string());
+        let parameters = [
+            ("__debezium.source.column.type", Some(source.name.clone())),
+            ("__debezium.source.column.length", number(source.length)),
+            ("__debezium.source.column.scale", number(source.scale)),
+            ("__debezium.source.column.name", Some(name.to_owned())),
+        ];
+        let told = parameters.into_iter();
+        self.parameters
+            .extend(told.filter_map(|(name, value)| Some((name, value?))));
     }
 
     /// The whole schema of a column.

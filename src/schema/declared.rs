@@ -4,6 +4,7 @@
 //! its TABLE_MAP has it.
 
 use crate::sql::definition::DefaultValue;
+use crate::sql::print::SourceType;
 use crate::text::civil::Civil;
 
 /// Attributes from CREATE TABLE.
@@ -13,6 +14,8 @@ pub struct Declared {
     pub float_digits: bool,
     /// DEFAULT; none for a generated column.
     pub default: DefaultValue,
+    /// The type in Debezium's words; `None` where nothing is declared.
+    pub source_type: Option<SourceType>,
 }
 
 impl Declared {

@@ -193,6 +193,7 @@ fn fill(event: &mut ColumnShape, declared: &Column, full: bool) {
     event.declared = Declared {
         float_digits: digits,
         default: declared.default.clone(),
+        source_type: Some(declared.source_type()),
     };
     if full {
         return;

@@ -16,7 +16,7 @@ pub mod definition;
 mod dml;
 pub mod keys;
 mod parser;
-mod print;
+pub mod print;
 pub mod statement;
 pub mod stored;
 mod table;

@@ -1,4 +1,4 @@
-//! Types as information_schema.COLUMNS has them in COLUMN_TYPE.
+//! Types as information_schema.COLUMNS has them in COLUMN_TYPE, and as Debezium tells of them.
 
 use std::fmt;
 
@@ -11,6 +11,75 @@ impl Column {
     /// Its type as information_schema.COLUMNS has it: `decimal(10,2) unsigned`.
     pub fn type_text(&self) -> String {
         Type(self).to_string()
+    }
+}
+
+/// A column's type in the words of Debezium's parser.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SourceType {
+    /// In capitals, without what stands in parentheses: `INT UNSIGNED`.
+    pub name: String,
+    /// Characters, bytes, bits, digits or labels.
+    pub length: Option<u32>,
+    /// Digits behind the point.
+    pub scale: Option<u32>,
+}
+
+impl Column {
+    /// Its type as Debezium has it after SHOW CREATE TABLE.
+    pub fn source_type(&self) -> SourceType {
+        let kind = self.kind.to_string();
+        let mut name = kind.split('(').next().unwrap_or_default().to_uppercase();
+        for (word, is_set) in [(" UNSIGNED", self.unsigned), (" ZEROFILL", self.zerofill)] {
+            name.push_str(if is_set { word } else { "" });
+        }
+        let (length, scale) = self.kind.length_and_scale();
+        SourceType {
+            name,
+            length,
+            scale,
+        }
+    }
+}
+
+impl ColumnType {
+    fn length_and_scale(&self) -> (Option<u32>, Option<u32>) {
+        let digits = |digits: &Option<(u8, u8)>| {
+            let (length, scale) = digits.unzip();
+            (length.map(u32::from), scale.map(u32::from))
+        };
+        let fraction = |digits: &u8| Some(u32::from(*digits)).filter(|digits| *digits > 0);
+        let length = match self {
+            ColumnType::Decimal { precision, scale } => {
+                return (Some(u32::from(*precision)), Some(u32::from(*scale)));
+            }
+            ColumnType::Float { digits: given } | ColumnType::Double { digits: given } => {
+                return digits(given);
+            }
+            ColumnType::Integer { width, .. } => width.map(u32::from),
+            ColumnType::Bit(bits) => Some(u32::from(*bits)),
+            ColumnType::Time(digits)
+            | ColumnType::DateTime(digits)
+            | ColumnType::Timestamp(digits) => fraction(digits),
+            ColumnType::Char(length)
+            | ColumnType::VarChar(length)
+            | ColumnType::Binary(length)
+            | ColumnType::VarBinary(length)
+            | ColumnType::Vector(length) => Some(*length),
+            ColumnType::Enum(_) => Some(1),
+            // The labels and the commas between them.
+            ColumnType::Set(labels) => {
+                let labels = u32::try_from(labels.len()).unwrap_or(u32::MAX);
+                Some(labels.saturating_mul(2).saturating_sub(1))
+            }
+            ColumnType::Year
+            | ColumnType::Date
+            | ColumnType::Text(_)
+            | ColumnType::Blob(_)
+            | ColumnType::Json
+            | ColumnType::Geometry { .. } => None,
+        };
+        (length, None)
     }
 }
 

@@ -313,6 +313,18 @@ pub(in crate::config) static DATABASE: &[Key] = &[
         about: "Each key and value is an object of `schema` and `payload`, as Connect's JsonConverter writes them with `schemas.enable` (its own default is true).",
     },
     Key {
+        path: "envelope.source_types",
+        kind: Kind::List,
+        unset: Unset::Is("[]"),
+        about: "Columns whose schema in values has the parameters `__debezium.source.column.type`, `length`, `scale` and `name` (`column.propagate.source.type`): regular expressions on the whole of `database.table.column`, in any letter case.",
+    },
+    Key {
+        path: "envelope.source_datatypes",
+        kind: Kind::List,
+        unset: Unset::Is("[]"),
+        about: "The same by type (`datatype.propagate.source.type`): regular expressions on the whole of `database.table.TYPE`, such as `'.*\\.DECIMAL'`.",
+    },
+    Key {
         path: "envelope.version",
         kind: Kind::Word(&["3", "1.9"]),
         unset: Unset::Is("\"3\""),
