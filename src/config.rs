@@ -14,6 +14,7 @@ pub mod modes;
 mod raw;
 mod secret;
 mod similar;
+mod values;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
