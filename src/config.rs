@@ -11,9 +11,11 @@ mod layer;
 mod librdkafka;
 mod load;
 pub mod modes;
+mod options;
 mod raw;
 mod secret;
 mod similar;
+pub mod transforms;
 mod values;
 
 use std::borrow::Cow;
@@ -27,6 +29,7 @@ use std::time::Duration;
 use regex::Regex;
 
 use crate::config::modes::{Envelope, Modes};
+use crate::config::transforms::Transform;
 use crate::error::{Classify, Fault, Secret};
 use crate::schema::columns::ColumnRules;
 
@@ -80,6 +83,8 @@ pub struct Database {
     pub records: Records,
     /// `[types]`: what values become.
     pub modes: Modes,
+    /// `[[transforms]]`: what becomes of records, in order.
+    pub transforms: Vec<Transform>,
     /// Where records go.
     pub sink: Sink,
     /// Where the position is kept.

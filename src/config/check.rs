@@ -27,7 +27,7 @@ use super::raw::{
 use super::{
     Capture, Checkpoint, CheckpointStore, Daemon, Database, Kafka, LogFormat, Mysql, Place,
     Records, RowImage, Schema, Sink, Skipped, Spool, Start, Tls, TlsIdentity, TlsMode, librdkafka,
-    secret,
+    options, secret,
 };
 use crate::error::Secret;
 
@@ -96,6 +96,7 @@ pub(super) fn database(name: &str, raw: RawDatabase, context: &mut Context) -> D
             },
         },
         modes: modes(&raw.types),
+        transforms: options::transforms(raw.transforms, context),
         checkpoint: checkpoint(name, raw.checkpoint, &sink, context),
         spool: spool(name, raw.spool, context),
         sink,

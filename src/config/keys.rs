@@ -39,6 +39,8 @@ pub(super) enum Kind {
     Settings,
     /// Paths of files that hold librdkafka settings, by name of the setting.
     Files,
+    /// A list of tables, whose members are checked elsewhere.
+    Tables,
 }
 
 /// What holds where a key is not set.
@@ -81,6 +83,7 @@ impl fmt::Display for Kind {
             Kind::List => f.write_str("a list of texts"),
             Kind::Settings => f.write_str("a table of texts, integers and booleans"),
             Kind::Files => f.write_str("a table of paths"),
+            Kind::Tables => f.write_str("a list of tables"),
         }
     }
 }
@@ -151,6 +154,12 @@ pub(super) static DATABASE: &[Key] = &[
         kind: Kind::Word(&["auto", "row_metadata"]),
         unset: Unset::Is("\"auto\""),
         about: "What the columns of a row are called: `auto` takes names, labels and keys from the row event, and where it has none (`binlog_row_metadata = MINIMAL`, the server's default) from the table's definition, which is followed through the stream; `row_metadata` insists on events that have them.",
+    },
+    Key {
+        path: "transforms",
+        kind: Kind::Tables,
+        unset: Unset::Is("[]"),
+        about: "Debezium's transforms, applied to each record in this order; each is a table `[[transforms]]` with a `type` and its options, behind all other tables of the file. `docs/transforms.md` lists them.",
     },
     Key {
         path: "mysql.host",

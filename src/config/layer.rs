@@ -242,7 +242,8 @@ impl Layers {
             | Kind::Bool
             | Kind::Integer { .. }
             | Kind::Bytes { .. }
-            | Kind::List => None,
+            | Kind::List
+            | Kind::Tables => None,
         };
         if let Some((key, setting)) = self.keys.iter().find_map(|key| below(&key)) {
             self.entry(

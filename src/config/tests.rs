@@ -11,6 +11,7 @@ use super::*;
 
 mod secrets;
 mod table;
+mod transforms;
 
 /// The smallest file that is right.
 const SMALL: &str = r#"

@@ -30,8 +30,40 @@ pub(super) fn typed(kind: Kind, value: ValueKind) -> Result<ValueKind, String> {
                 None => Ok(ValueKind::Array(items)),
             }
         }
+        (Kind::Tables, ValueKind::Array(items)) => match items.iter().find_map(no_options) {
+            Some(found) => Err(found),
+            None => Ok(ValueKind::Array(items)),
+        },
         (_, value) => Err(found(&value).to_owned()),
     }
+}
+
+/// What is wrong with a table of texts, numbers, booleans and lists of texts.
+fn no_options(table: &Value) -> Option<String> {
+    let ValueKind::Table(options) = &table.kind else {
+        return Some(format!("a list that holds {}", found(&table.kind)));
+    };
+    let text = |item: &Value| matches!(item.kind, ValueKind::String(_));
+    let wrong = |value: &ValueKind| match value {
+        ValueKind::String(_) | ValueKind::Boolean(_) | ValueKind::I64(_) => false,
+        ValueKind::Array(items) => !items.iter().all(text),
+        ValueKind::Nil
+        | ValueKind::I128(_)
+        | ValueKind::U64(_)
+        | ValueKind::U128(_)
+        | ValueKind::Float(_)
+        | ValueKind::Table(_) => true,
+    };
+    let mut wrong: Vec<&String> = options
+        .iter()
+        .filter(|(_, value)| wrong(&value.kind))
+        .map(|(name, _)| name)
+        .collect();
+    wrong.sort();
+    let name = wrong.first()?;
+    Some(format!(
+        "one whose {name} is no text, number, boolean or list of texts"
+    ))
 }
 
 /// A value of the kind from text alone, or what was found instead.
@@ -55,6 +87,7 @@ pub(super) fn parsed(kind: Kind, text: &str) -> Result<ValueKind, String> {
         Kind::Settings | Kind::Files => {
             Err("one text (append the name of the setting to the variable's)".to_owned())
         }
+        Kind::Tables => Err("one text (transforms stand in the file)".to_owned()),
     }
 }
 

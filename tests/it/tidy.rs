@@ -18,6 +18,11 @@ const STAGES: &[(&str, &[&str])] = &[
     ("decode", &["schema"]),
     // Records are written into the batch that the sink takes.
     ("encode", &["schema", "decode", "sink::batch"]),
+    // Transforms take a batch and give it back, ahead of the sink.
+    (
+        "transform",
+        &["sink::batch", "sink::extra", "sink::Coordinates"],
+    ),
     ("sink", &["kafka"]),
     // A position waits for the batches that came before it, and so knows their numbers.
     ("checkpoint", &["sink::batch", "kafka"]),
