@@ -11,8 +11,8 @@ use super::layer::Context;
 use super::raw::RawOption;
 use super::similar;
 use super::transforms::{
-    Additional, DeleteMode, Expand, InvalidOperation, KeyField, Kind, Outbox, Partition, Placement,
-    Reference, Route, Transform, Unwrap,
+    Additional, ContentRoute, DeleteMode, Expand, Expression, Filter, InvalidOperation, KeyField,
+    Kind, NullMode, Outbox, Partition, Placement, Reference, Route, Transform, Unwrap,
 };
 use crate::text::rewrite::{Rewrite, RewriteError, whole};
 
@@ -59,13 +59,15 @@ impl Options<'_> {
             Some("outbox") => self.outbox().map(Kind::Outbox),
             Some("unwrap") => Some(Kind::Unwrap(self.unwrap())),
             Some("route") => self.route().map(Kind::Route),
+            Some("filter") => self.filter().map(Kind::Filter),
+            Some("content_route") => self.content_route().map(Kind::ContentRoute),
             Some("partition") => Some(Kind::Partition(self.partition())),
             found => {
                 let problem = match found {
                     Some(found) => format!("{found:?} is no type of transform"),
                     None => "is required and not set".to_owned(),
                 };
-                let remedy = "take \"outbox\", \"unwrap\", \"route\" or \"partition\"";
+                let remedy = "take \"outbox\", \"unwrap\", \"route\", \"filter\", \"content_route\" or \"partition\"";
                 self.report("type", &problem, remedy);
                 return None;
             }
@@ -225,6 +227,42 @@ impl Options<'_> {
             topic: topic?,
             key_field: unique.then_some(KeyField { name, value }),
         })
+    }
+
+    fn filter(&mut self) -> Option<Filter> {
+        let (condition, nulls) = (self.expression("condition"), self.nulls());
+        let condition = condition?;
+        Some(Filter { condition, nulls })
+    }
+
+    fn content_route(&mut self) -> Option<ContentRoute> {
+        let (topic, nulls) = (self.expression("topic_expression"), self.nulls());
+        let topic = topic?;
+        Some(ContentRoute { topic, nulls })
+    }
+
+    fn expression(&mut self, name: &'static str) -> Option<Expression> {
+        let text = self.required(name);
+        if text.is_empty() {
+            return None;
+        }
+        match Expression::new(&text) {
+            Ok(expression) => Some(expression),
+            Err(problem) => {
+                let remedy = "write it as \"value.op != 'd' && value.after.id > 5\"";
+                self.report(name, &problem, remedy);
+                None
+            }
+        }
+    }
+
+    fn nulls(&mut self) -> NullMode {
+        let modes = [
+            ("keep", NullMode::Keep),
+            ("drop", NullMode::Drop),
+            ("evaluate", NullMode::Evaluate),
+        ];
+        self.word("null_handling_mode", NullMode::Keep, &modes)
     }
 
     fn partition(&mut self) -> Partition {

@@ -2,6 +2,8 @@
 //!
 //! Names and meanings are those of Debezium's single message transforms. Never holds what could not be applied.
 
+use std::sync::Arc;
+
 use regex::Regex;
 
 use crate::text::rewrite::Rewrite;
@@ -28,6 +30,10 @@ pub enum Kind {
     Route(Route),
     /// `partition`: Debezium's `PartitionRouting`.
     Partition(Partition),
+    /// `filter`: Debezium's `Filter`.
+    Filter(Filter),
+    /// `content_route`: Debezium's `ContentBasedRouter`.
+    ContentRoute(ContentRoute),
 }
 
 /// Options of `outbox`.
@@ -181,4 +187,67 @@ pub struct Partition {
     pub fields: Vec<String>,
     /// Partitions of the topics.
     pub partitions: i32,
+}
+
+/// Options of `filter`.
+#[derive(Clone, Debug)]
+pub struct Filter {
+    /// A record goes on where it is true.
+    pub condition: Expression,
+    /// What becomes of records without a value.
+    pub nulls: NullMode,
+}
+
+/// Options of `content_route`.
+#[derive(Clone, Debug)]
+pub struct ContentRoute {
+    /// The topic, or null for the one that the record has.
+    pub topic: Expression,
+    /// What becomes of records without a value.
+    pub nulls: NullMode,
+}
+
+/// `null.handling.mode`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NullMode {
+    /// They go on as they are.
+    Keep,
+    /// They are dropped.
+    Drop,
+    /// The expression sees them too.
+    Evaluate,
+}
+
+/// An expression in the Common Expression Language.
+#[derive(Clone, Debug)]
+pub struct Expression {
+    /// What it was compiled to.
+    pub program: Arc<cel::Program>,
+    /// The variables in it.
+    pub uses: Vec<String>,
+}
+
+impl Expression {
+    /// Of a text.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn new(text: &str) -> Result<Expression, String> {
+        let program = cel::Program::compile(text).map_err(|errors| {
+            let text = errors.to_string();
+            let line = text.lines().find(|line| !line.trim().is_empty());
+            format!("is no expression: {}", line.unwrap_or_default().trim())
+        })?;
+        let references = program.references();
+        let uses = references
+            .variables()
+            .into_iter()
+            .map(str::to_owned)
+            .collect();
+        drop(references);
+        Ok(Expression {
+            program: Arc::new(program),
+            uses,
+        })
+    }
 }

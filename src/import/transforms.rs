@@ -126,6 +126,17 @@ impl Translation {
             .iter()
             .find(|known| known.names.contains(&class.trim()));
         let Some(known) = known else {
+            let scripted = [
+                "io.debezium.transforms.Filter",
+                "io.debezium.transforms.ContentBasedRouter",
+            ];
+            if scripted.contains(&class.trim()) {
+                let reason = "its expression is in another language: write it in CEL, as type = \"filter\" or \
+                              \"content_route\" (docs/transforms.md)";
+                self.find(&format!("{prefix}type"), Verdict::Unsupported, reason);
+                self.options_of(&prefix);
+                return;
+            }
             let reason = format!("{class:?} has no counterpart: the transform is left out");
             self.find(&format!("{prefix}type"), Verdict::Unsupported, reason);
             self.options_of(&prefix);
@@ -365,7 +376,10 @@ mod tests {
     #[test]
     fn what_has_no_counterpart_is_left_out_and_said() {
         let import = import(
-            "transforms=a,b,c\n\
+            "transforms=a,b,c,d\n\
+             transforms.d.type=io.debezium.transforms.Filter\n\
+             transforms.d.language=jsr223.groovy\n\
+             transforms.d.condition=value.op == 'c'\n\
              transforms.a.type=org.apache.kafka.connect.transforms.MaskField$Value\n\
              transforms.a.fields=secret\n\
              transforms.b.type=io.debezium.transforms.ExtractNewRecordState\n\
@@ -385,6 +399,7 @@ mod tests {
             "transforms.b.predicate",
             "transforms.c.no.such",
             "transforms.c.schema.name.adjustment.mode",
+            "transforms.d.type",
         ];
         assert_eq!(unsupported(&import), expected);
         assert_eq!(import.toml.matches("[[transforms]]").count(), 1);

@@ -48,6 +48,12 @@ pub enum Problem {
         /// Its name.
         field: String,
     },
+    /// An expression has no value that can be used.
+    #[error("the expression has no value: {reason}")]
+    Expression {
+        /// Why, without the values of the record.
+        reason: String,
+    },
     /// The key is not made of columns.
     #[error("the key is not made of columns")]
     Key,
@@ -60,7 +66,10 @@ impl Classify for TransformError {
     fn fault(&self) -> Fault {
         match self.problem {
             Problem::Malformed => Fault::Bug,
-            Problem::NoField { .. } | Problem::Taken { .. } | Problem::Key => Fault::Operator,
+            Problem::NoField { .. }
+            | Problem::Taken { .. }
+            | Problem::Key
+            | Problem::Expression { .. } => Fault::Operator,
             Problem::Type { .. } | Problem::Changed | Problem::TooLarge => Fault::Data,
         }
     }
@@ -81,6 +90,9 @@ impl Classify for TransformError {
                  \"warn\""
             }
             Problem::Taken { .. } => "give it another name in the transform's options",
+            Problem::Expression { .. } => {
+                "correct the expression so that it has a value for this record too (docs/transforms.md)"
+            }
             Problem::Key => {
                 "put the transform ahead of the one that makes the key, or set `topic` so that it takes other \
                  records"

@@ -7,6 +7,7 @@
 
 pub mod error;
 mod expand;
+mod expression;
 mod json;
 mod message;
 mod outbox;
@@ -20,7 +21,7 @@ use std::sync::Arc;
 
 use regex::Regex;
 
-use crate::config::transforms::{Kind, Transform};
+use crate::config::transforms::{ContentRoute, Filter, Kind, Transform};
 use crate::sink::Coordinates;
 use crate::sink::batch::{Batch, Record, Span};
 use crate::transform::error::{Problem, TransformError};
@@ -58,6 +59,8 @@ enum Step {
     Unwrap(Box<Unwrap>),
     Route(Box<Route>),
     Partition(Box<Partition>),
+    Filter(Filter),
+    ContentRoute(ContentRoute),
 }
 
 /// Whether the transforms must see schemas, whatever the records carry in the end.
@@ -65,7 +68,7 @@ pub fn need_schemas(transforms: &[Transform]) -> bool {
     transforms.iter().any(|transform| match &transform.kind {
         Kind::Outbox(outbox) => outbox.timestamp.is_some(),
         Kind::Unwrap(unwrap) => unwrap.drop_fields_header.is_some(),
-        Kind::Route(_) => false,
+        Kind::Route(_) | Kind::Filter(_) | Kind::ContentRoute(_) => false,
         // Java's hash of a number depends on its type.
         Kind::Partition(_) => true,
     })
@@ -86,6 +89,8 @@ impl Chain {
                 Kind::Unwrap(options) => Step::Unwrap(Box::new(Unwrap::new(options))),
                 Kind::Route(options) => Step::Route(Box::new(Route::new(options))),
                 Kind::Partition(options) => Step::Partition(Box::new(Partition::new(options))),
+                Kind::Filter(options) => Step::Filter(options),
+                Kind::ContentRoute(options) => Step::ContentRoute(options),
             },
         };
         Some(Chain {
@@ -171,6 +176,8 @@ impl Step {
             Step::Unwrap(_) => "unwrap",
             Step::Route(_) => "route",
             Step::Partition(_) => "partition",
+            Step::Filter(_) => "filter",
+            Step::ContentRoute(_) => "content_route",
         }
     }
 
@@ -180,6 +187,8 @@ impl Step {
             Step::Unwrap(unwrap) => unwrap.apply(message),
             Step::Route(route) => route.apply(message),
             Step::Partition(partition) => partition.apply(message),
+            Step::Filter(options) => expression::filter(options, message),
+            Step::ContentRoute(options) => expression::content_route(options, message),
         }
     }
 }

@@ -734,3 +734,99 @@ fn columns_choose_the_partition() {
         .unwrap_err();
     assert!(matches!(error.problem, Problem::Type { .. }), "{error}");
 }
+
+#[test]
+fn a_condition_says_which_records_go_on() {
+    let (one, two) = (
+        created("{\"id\":1,\"s\":\"x\"}"),
+        created("{\"id\":2,\"s\":null}"),
+    );
+    let records = [
+        ("p.a", "{\"id\":1}", one.as_str()),
+        ("p.b", "{\"id\":2}", two.as_str()),
+        ("p.b", "{\"id\":2}", ""),
+    ];
+    for (condition, mode, left) in [
+        (
+            "value.op == 'c' && value.after.id == 1",
+            "keep",
+            vec!["p.a", "p.b"],
+        ),
+        ("value.after.id == 2", "drop", vec!["p.b"]),
+        (
+            "value == null || value.after.s != null",
+            "evaluate",
+            vec!["p.a", "p.b"],
+        ),
+        ("key.id > 1", "evaluate", vec!["p.b", "p.b"]),
+        ("topic.endsWith('.a')", "evaluate", vec!["p.a"]),
+        ("has(value.after.none)", "drop", vec![]),
+        ("size(header) == 0", "drop", vec!["p.a", "p.b"]),
+    ] {
+        let toml = format!(
+            "type = \"filter\"\ncondition = \"{condition}\"\nnull_handling_mode = \"{mode}\""
+        );
+        let lines = run(&toml, &records);
+        let topics: Vec<&str> = lines
+            .iter()
+            .filter_map(|line| line.split(' ').next())
+            .collect();
+        assert_eq!(topics, left, "{condition}");
+    }
+    // What goes on is as it was, to the byte.
+    let toml = "type = \"filter\"\ncondition = \"true\"";
+    assert_eq!(
+        run(toml, &records[..1]),
+        [format!("p.a {{\"id\":1}} {one}")]
+    );
+}
+
+#[test]
+fn an_expression_names_the_topic() {
+    let value = created("{\"id\":1,\"to\":\"x\"}");
+    let records = [("p.a", "1", value.as_str()), ("p.a", "1", "")];
+    for (expression, topic) in [
+        ("value.after.id == 1 ? 'ones' : null", "ones"),
+        ("value.after.id == 2 ? 'ones' : null", "p.a"),
+        ("topic + '.' + value.after.to", "p.a.x"),
+    ] {
+        let toml = format!("type = \"content_route\"\ntopic_expression = \"{expression}\"");
+        assert_eq!(
+            run(&toml, &records),
+            [format!("{topic} 1 {value}"), "p.a 1 -".to_owned()]
+        );
+    }
+}
+
+#[test]
+fn an_expression_tells_nothing_of_the_values() {
+    let value = created("{\"id\":1,\"s\":\"hunter2\"}");
+    for expression in [
+        "value.after.s",
+        "value.after.s + 1 == 2",
+        "value.after.s < 5",
+        "value.none == 1",
+        "value[value.after.s] == 1",
+        "nothing == 1",
+        "int(value.after.s) == 1",
+        "double(value.after.s) == 1.0",
+        "value.after.s[0] == 'h'",
+        "value.after[value.after.s]",
+        "[1][value.after.id] == 1",
+        "value.after.id + 9223372036854775807 == 1",
+        "(-9223372036854775807 - value.after.id) / -1 == 1",
+        "(-9223372036854775807 - value.after.id) % -1 == 1",
+        "-(-9223372036854775807 - value.after.id) == 1",
+        "value.after.id / 0 == 1",
+        "value.after.id % 0 == 1",
+        "value.after.s.matches('(') ",
+    ] {
+        let toml = format!("type = \"filter\"\ncondition = \"{expression}\"");
+        let error = fails(&toml, &[("t", "", &value)]);
+        assert!(
+            matches!(error.problem, Problem::Expression { .. }),
+            "{error}"
+        );
+        assert_eq!(error.fault(), Fault::Operator);
+    }
+}

@@ -216,3 +216,47 @@ fn a_partition_has_fields_and_a_number() {
     ];
     assert_eq!(found, expected);
 }
+
+#[test]
+fn expressions_are_read_at_the_start() {
+    let found = findings(
+        "[[transforms]]\ntype = \"filter\"\ncondition = \"value.op ==\"\nnull_handling_mode = \"x\"\n\
+         [[transforms]]\ntype = \"content_route\"",
+    );
+    let keys: Vec<&str> = found
+        .iter()
+        .map(|line| line.split('|').next().unwrap())
+        .collect();
+    let expected = [
+        "transforms[1].condition",
+        "transforms[1].null_handling_mode",
+        "transforms[2].topic_expression",
+    ];
+    assert_eq!(keys, expected, "{found:?}");
+    for wrong in [
+        "(",
+        "'",
+        "a b",
+        "1..2",
+        "[",
+        "{",
+        "value.",
+        "?:",
+        "&&",
+        "\u{1f41f}",
+        "a ? b",
+        "@",
+        "\"",
+        "0x",
+        "1e999999",
+    ] {
+        let text = serde_json::to_string(wrong).unwrap();
+        let found = findings(&format!(
+            "[[transforms]]\ntype = \"filter\"\ncondition = {text}"
+        ));
+        assert!(
+            found[0].starts_with("transforms[1].condition|is no expression"),
+            "{wrong}: {found:?}"
+        );
+    }
+}
