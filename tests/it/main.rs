@@ -39,6 +39,8 @@ mod support;
 #[cfg(test)]
 mod tidy;
 #[cfg(test)]
+mod transforms;
+#[cfg(test)]
 mod types;
 #[cfg(test)]
 mod values;
