@@ -11,9 +11,12 @@ mod layer;
 mod librdkafka;
 mod load;
 pub mod modes;
+mod options;
 mod raw;
 mod secret;
 mod similar;
+pub mod transforms;
+mod values;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -27,6 +30,7 @@ use std::time::Duration;
 use regex::Regex;
 
 use crate::config::modes::{Envelope, Modes};
+use crate::config::transforms::Transform;
 use crate::error::{Classify, Fault, Secret};
 use crate::schema::columns::ColumnRules;
 
@@ -86,6 +90,8 @@ pub struct Database {
     pub modes: Modes,
     /// Records that say that the database is followed.
     pub heartbeat: Heartbeat,
+    /// `[[transforms]]`: what becomes of records, in order.
+    pub transforms: Vec<Transform>,
     /// Where records go.
     pub sink: Sink,
     /// Where the position is kept.
@@ -411,7 +417,8 @@ pub fn integer_limits(path: &str) -> Option<RangeInclusive<i64>> {
         | keys::Kind::Bytes { .. }
         | keys::Kind::List
         | keys::Kind::Settings
-        | keys::Kind::Files => None,
+        | keys::Kind::Files
+        | keys::Kind::Tables => None,
     }
 }
 
@@ -427,7 +434,8 @@ pub fn words(path: &str) -> &'static [&'static str] {
             | keys::Kind::Bytes { .. }
             | keys::Kind::List
             | keys::Kind::Settings
-            | keys::Kind::Files,
+            | keys::Kind::Files
+            | keys::Kind::Tables,
         )
         | None => &[],
     }

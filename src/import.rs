@@ -10,6 +10,7 @@ pub mod offsets;
 mod properties;
 mod table;
 mod toml;
+mod transforms;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -84,6 +85,7 @@ pub fn debezium(properties: BTreeMap<String, String>) -> Import {
     translation.masks();
     translation.records();
     translation.converters();
+    translation.transforms();
     translation.kafka();
     translation.same_words();
     translation.rest();
@@ -96,6 +98,8 @@ struct Translation {
     connector: String,
     /// Paths of keys and their values as TOML, in order.
     keys: Vec<(String, String)>,
+    /// The options of each transform as TOML, in order.
+    transforms: Vec<Vec<(String, String)>>,
     findings: Vec<Finding>,
 }
 

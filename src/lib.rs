@@ -2,8 +2,8 @@
 //! Debezium-format record.
 //!
 //! The stages stand in the order of the pipe: [`source`] reads events, [`schema`] compiles a plan per
-//! table version, [`decode`] and [`encode`] turn row images into JSON, [`sink`] delivers batches and
-//! [`checkpoint`] stores the position behind them. Only [`pipeline`] sees more than one of them.
+//! table version, [`decode`] and [`encode`] turn row images into JSON, [`transform`] changes records where that is
+//! configured, [`sink`] delivers batches and [`checkpoint`] stores the position behind them. Only [`pipeline`] sees more than one of them.
 
 pub mod check;
 pub mod checkpoint;
@@ -31,4 +31,5 @@ pub mod source;
 pub mod sql;
 pub mod takeover;
 pub mod text;
+pub mod transform;
 pub mod xa;

@@ -37,6 +37,7 @@ use crate::source::chunk::Chunk;
 use crate::source::payload::{Inflater, Limits};
 use crate::source::transaction::{Ends, Step, Transaction};
 use crate::sql::definition::{Definition, Name};
+use crate::transform::Chain;
 
 /// Bytes of records from which on a batch goes out.
 pub const BATCH_BYTES: usize = 256 << 10;
@@ -173,6 +174,7 @@ pub struct State {
     transaction: Transaction,
     catalog: Catalog,
     encoder: Encoder,
+    transforms: Option<Chain>,
     count_all_rows: bool,
     skipped: Skipped,
     batch: Batch,
@@ -217,6 +219,7 @@ impl State {
             count_all_rows: style.ids,
             skipped: style.skipped,
             encoder: Encoder::new(style),
+            transforms: None,
             batch: Batch::default(),
             holding: Holding::new(bounds.memory_bytes_max),
             resume,
@@ -235,6 +238,13 @@ impl State {
             counts: Counts::default(),
             ledger: Ledger::default(),
         }
+    }
+
+    /// The same with transforms between encoding and delivery.
+    #[must_use]
+    pub fn transforming(mut self, transforms: Option<Chain>) -> State {
+        self.transforms = transforms;
+        self
     }
 
     /// The end of the last group that was read: where the next dump begins. What is prepared up to there
@@ -508,6 +518,9 @@ impl State {
     fn send(&mut self, mut batch: Batch, outbox: &mut dyn Outbox) -> Result<Batch, Error> {
         self.sent += 1;
         batch.seq = BatchSeq(self.sent);
+        if let Some(transforms) = &mut self.transforms {
+            transforms.apply(&mut batch)?;
+        }
         self.counts.records += batch.records.len() as u64;
         self.counts.record_bytes += batch.bytes.len() as u64;
         self.window.sent(batch.seq, self.commits.drain(..))?;

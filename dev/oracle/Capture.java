@@ -1,3 +1,4 @@
+import io.debezium.embedded.EmbeddedEngineChangeEvent;
 import io.debezium.engine.ChangeEvent;
 import io.debezium.engine.DebeziumEngine;
 import io.debezium.engine.Header;
@@ -21,7 +22,8 @@ import javax.management.ObjectName;
 
 /**
  * Runs the Debezium MySQL connector inside this process and writes each record that it would publish as one JSON object
- * a line, in the order of delivery: topic, key, value, headers.
+ * a line, in the order of delivery: topic, key, value, headers, and the partition and the timestamp of those that have
+ * their own.
  *
  * <p>Arguments: PROPERTIES OUT FENCE_TOPIC SECONDS. Prints "streaming" on standard output once the connector reads the
  * binlog, ends at the first create event of FENCE_TOPIC, whose records are left out, and fails where that takes longer
@@ -154,7 +156,15 @@ public final class Capture {
             text.append(separator).append(quoted(header.getKey())).append(':').append(header.getValue());
             separator = ",";
         }
-        return text.append("}}").toString();
+        text.append('}');
+        if (event.partition() != null) {
+            text.append(",\"partition\":").append(event.partition());
+        }
+        Long timestamp = ((EmbeddedEngineChangeEvent<?, ?, ?>) event).sourceRecord().timestamp();
+        if (timestamp != null) {
+            text.append(",\"timestamp\":").append(timestamp);
+        }
+        return text.append('}').toString();
     }
 
     private static String quoted(String name) {

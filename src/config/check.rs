@@ -27,7 +27,7 @@ use super::raw::{
 use super::{
     Capture, Checkpoint, CheckpointStore, Daemon, Database, Heartbeat, Kafka, LogFormat, Mysql,
     Place, Records, RowImage, Schema, Sink, Skipped, Spool, Start, TableLists, Tls, TlsIdentity,
-    TlsMode, TopicNaming, librdkafka, secret,
+    TlsMode, TopicNaming, librdkafka, options, secret,
 };
 use crate::error::Secret;
 
@@ -105,6 +105,7 @@ pub(super) fn database(name: &str, raw: RawDatabase, context: &mut Context) -> D
         },
         modes: modes(&raw.types),
         heartbeat: heartbeat(raw.heartbeat, (&topic_prefix, &delimiter), context),
+        transforms: options::transforms(raw.transforms, context),
         checkpoint: checkpoint(name, raw.checkpoint, &sink, context),
         spool: spool(name, raw.spool, context),
         sink,

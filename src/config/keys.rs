@@ -43,6 +43,8 @@ pub(super) enum Kind {
     Settings,
     /// Paths of files that hold librdkafka settings, by name of the setting.
     Files,
+    /// A list of tables, whose members are checked elsewhere.
+    Tables,
 }
 
 /// What holds where a key is not set.
@@ -85,6 +87,7 @@ impl fmt::Display for Kind {
             Kind::List => f.write_str("a list of texts"),
             Kind::Settings => f.write_str("a table of texts, integers and booleans"),
             Kind::Files => f.write_str("a table of paths"),
+            Kind::Tables => f.write_str("a list of tables"),
         }
     }
 }

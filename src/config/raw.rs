@@ -50,6 +50,7 @@ pub(super) struct RawDatabase {
     pub(super) topic_naming: RawTopicNaming,
     pub(super) start: Option<RawStart>,
     pub(super) schema: RawSchema,
+    pub(super) transforms: Vec<BTreeMap<String, RawOption>>,
     pub(super) mysql: RawMysql,
     pub(super) capture: RawCapture,
     pub(super) records: RawRecords,
@@ -86,6 +87,17 @@ pub(super) enum RawStart {
 pub(super) enum RawSchema {
     Auto,
     RowMetadata,
+}
+
+/// The value of an option of a transform.
+#[derive(Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(untagged)]
+pub(super) enum RawOption {
+    Bool(bool),
+    Integer(i64),
+    Text(String),
+    List(Vec<String>),
 }
 
 #[derive(Deserialize)]

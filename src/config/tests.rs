@@ -12,6 +12,7 @@ use super::*;
 mod columns;
 mod secrets;
 mod table;
+mod transforms;
 
 /// The smallest file that is right.
 const SMALL: &str = r#"

@@ -76,8 +76,6 @@ pub(super) const HARMLESS_IF: &[(&str, &[&str], &str)] = &[
         &["false"],
         "there is no OpenLineage",
     ),
-    ("transforms", &[""], "there are no transforms"),
-    ("predicates", &[""], "there are no transforms"),
     ("converters", &[""], "there are no custom converters"),
     ("post.processors", &[""], "there are no post processors"),
     (
@@ -220,8 +218,7 @@ pub(super) const UNNECESSARY: &[(&str, &str)] = &[
 
 /// Properties whose effect is missed.
 pub(super) const UNSUPPORTED: &[(&str, &str)] = &[
-    ("transforms*", "there are no transforms"),
-    ("predicates*", "there are no transforms"),
+    ("transforms.*", "belongs to no transform of the list"),
     ("signal.*", "signals are not read"),
     ("notification.*", "notifications are not sent"),
     (

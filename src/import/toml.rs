@@ -39,6 +39,12 @@ impl Translation {
                 let _ = writeln!(toml, "{key} = {value}");
             }
         }
+        for options in &self.transforms {
+            toml.push_str("\n[[transforms]]\n");
+            for (key, value) in options {
+                let _ = writeln!(toml, "{key} = {value}");
+            }
+        }
         self.findings.sort_by(|a, b| a.property.cmp(&b.property));
         Import {
             toml,

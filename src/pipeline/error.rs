@@ -21,6 +21,7 @@ use crate::source::binlog::EventError;
 use crate::source::payload::PayloadError;
 use crate::source::transaction::TransactionError;
 use crate::source::wire_error::WireError;
+use crate::transform::error::TransformError;
 use crate::xa::{Prepared, Xid};
 
 /// Why a database stopped, or is to be tried again.
@@ -105,6 +106,9 @@ pub enum Cause {
     /// What became of a prepared XA transaction cannot be told.
     #[error("the end of the XA transaction {0} is not in the log")]
     LostXa(Box<Prepared>),
+    /// A transform.
+    #[error(transparent)]
+    Transform(#[from] TransformError),
     /// The sink.
     #[error(transparent)]
     Sink(#[from] SinkError),
@@ -172,6 +176,7 @@ impl Classify for Cause {
             Cause::UnknownXa { .. } | Cause::Duplicate { .. } | Cause::NoStart { .. } => {
                 Fault::Operator
             }
+            Cause::Transform(error) => error.fault(),
             Cause::Sink(error) => error.fault(),
             Cause::Store(error) => error.fault(),
             Cause::Record(error) => error.fault(),
@@ -214,6 +219,7 @@ impl Classify for Cause {
                 "compare the tables that it changed with their topics, then remove the stored position, set \
                  `start` and take a new snapshot of them",
             ),
+            Cause::Transform(error) => error.remedy(),
             Cause::Sink(error) => error.remedy(),
             Cause::Store(error) => error.remedy(),
             Cause::Record(error) => error.remedy(),

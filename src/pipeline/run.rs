@@ -36,6 +36,7 @@ use crate::source::dump::DumpStream;
 use crate::source::payload::Limits;
 use crate::source::wire::{DumpFrom, DumpRequest, Wire};
 use crate::source::wire_error::WireError;
+use crate::transform::{Chain, need_schemas};
 
 /// Chunks in circulation: 256 KiB each, so the read-ahead is 4 MiB.
 const CHUNKS: usize = 16;
@@ -128,6 +129,11 @@ pub async fn run(database: &Database, meters: &Arc<Meters>, mut stop: Stop) -> R
 pub const DRAIN_AFTER_FAILURE: Duration = Duration::from_secs(10);
 
 fn state(database: &Database, begin: Begin) -> State {
+    let transforms = &database.transforms;
+    let mut envelope = database.records.envelope;
+    let chain = Chain::new(transforms, envelope.schemas);
+    // The chain takes off what only it needs.
+    envelope.schemas |= need_schemas(transforms);
     let rules = Rules {
         topic_prefix: database.topic_prefix.clone(),
         delimiter: database.topic_delimiter.clone(),
@@ -135,7 +141,7 @@ fn state(database: &Database, begin: Begin) -> State {
         tables: database.capture.tables.clone(),
         read_minimal: database.schema == Schema::Auto,
         modes: database.modes,
-        envelope: database.records.envelope,
+        envelope,
         columns: database.capture.columns.clone(),
     };
     let style = Style {
@@ -159,7 +165,7 @@ fn state(database: &Database, begin: Begin) -> State {
         memory_bytes_max: database.spool.memory_bytes_max,
         row_image: database.mysql.row_image,
     };
-    State::new(begin, rules, style, bounds)
+    State::new(begin, rules, style, bounds).transforming(chain)
 }
 
 fn transactions(database: &Database) -> Option<TransactionStyle> {

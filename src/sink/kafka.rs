@@ -317,7 +317,8 @@ impl KafkaSink {
         }
         if let Some(extra) = &extra {
             for (name, value) in &extra.headers {
-                let value = value.as_deref().map(str::as_bytes);
+                let text = value.text();
+                let value = text.as_deref().map(str::as_bytes);
                 add_header(&mut message.headers, name, value);
             }
             message.timestamp = extra.timestamp_ms;

@@ -1,8 +1,8 @@
 //! Records as lines of JSON, on standard output or appended to a file.
 //!
 //! Takes batches; gives one object a line: `{"topic":…,"key":…,"value":…,"headers":{…}}`, keys and values
-//! as they are, the usual headers sorted by name, others behind
-//! them. A batch is acknowledged when its last byte is out: for a file,
+//! as they are, the usual headers sorted by name, others behind them; `"partition"` and `"timestamp"`
+//! follow where a record has its own. A batch is acknowledged when its last byte is out: for a file,
 //! synced to the disk. It never acknowledges what a failed write or sync may have lost, and never
 //! leaves half a line in front of a whole one.
 
@@ -28,6 +28,7 @@ use super::batch::BatchSeq;
 use super::batch::Link;
 use super::batch::Record;
 use super::extra::Extra;
+use crate::text::json;
 
 /// Bytes gathered before they are written.
 const WRITE_BYTES: usize = 256 << 10;
@@ -315,18 +316,30 @@ fn push_line(
             out.truncate(start);
         }
     }
+    push_extra(out, &extra, separator);
+    out.extend_from_slice(b"}\n");
+    Some(())
+}
+
+/// The headers that only this record has behind the usual ones, and what Kafka is to do with it.
+fn push_extra(out: &mut Vec<u8>, extra: &Extra<'_>, separator: &[u8]) {
+    let mut separator = separator;
     for (name, value) in &extra.headers {
         out.extend_from_slice(separator);
         push_string(out, name);
         out.push(b':');
-        match value {
-            Some(value) => push_string(out, value),
-            None => out.extend_from_slice(b"null"),
-        }
+        out.extend_from_slice(value.json().as_bytes());
         separator = b",";
     }
-    out.extend_from_slice(b"}}\n");
-    Some(())
+    out.push(b'}');
+    if let Some(partition) = extra.partition {
+        out.extend_from_slice(b",\"partition\":");
+        json::write_i64(out, partition.into());
+    }
+    if let Some(timestamp) = extra.timestamp_ms {
+        out.extend_from_slice(b",\"timestamp\":");
+        json::write_i64(out, timestamp);
+    }
 }
 
 /// A text as a JSON string.
@@ -470,10 +483,8 @@ mod tests {
         batch.records[0].link = Link::OldKey(old);
         batch.records[0].id = Some(id);
         batch.records.push(Record::default());
-        let extra = put(
-            &mut batch,
-            r#"{"bare":true,"headers":[["n",null],["a","\"1"]]}"#,
-        );
+        let extra = r#"{"bare":true,"partition":2,"timestamp_ms":5,"headers":[["n",null],["a","\"1"],["b",7]]}"#;
+        let extra = put(&mut batch, extra);
         batch.records.push(Record {
             extra: Some(extra),
             ..Record::default()
@@ -488,7 +499,8 @@ mod tests {
             "{{\"topic\":\"p.d.t\",\"key\":{{\"id\":1}},\"value\":{{\"op\":\"c\"}},\"headers\":{{{fixed},\
              \"__debezium.oldkey\":{{\"id\":0}},\"__remora.id\":\"u:1/0/2\"}}}}\n\
              {{\"topic\":\"p.d.t\",\"key\":null,\"value\":null,\"headers\":{{{fixed}}}}}\n\
-             {{\"topic\":\"p.d.t\",\"key\":null,\"value\":null,\"headers\":{{\"n\":null,\"a\":\"\\\"1\"}}}}\n"
+             {{\"topic\":\"p.d.t\",\"key\":null,\"value\":null,\"headers\":{{\"n\":null,\"a\":\"\\\"1\",\"b\":7}},\
+             \"partition\":2,\"timestamp\":5}}\n"
         );
         assert_eq!(
             String::from_utf8(out.0.lock().unwrap().clone()).unwrap(),

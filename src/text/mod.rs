@@ -8,4 +8,5 @@ pub mod charset_tables;
 pub mod civil;
 mod collation_names;
 pub mod json;
+pub mod rewrite;
 pub mod wide;

@@ -19,6 +19,7 @@ use remora::schema::definitions::Definitions;
 use remora::sink::batch::{Batch, BatchSeq};
 use remora::source::chunk::Chunk;
 use remora::source::payload::Limits;
+use remora::transform::Chain;
 use serde_json::Value;
 
 use crate::binlogs::recorded;
@@ -432,4 +433,62 @@ fn f52_a_huge_transaction_in_bounded_memory() {
     println!("{bytes} bytes of records, peak memory {peak}");
     assert!(bytes > 100 << 20 && peak < 160 << 20);
     drop(file);
+}
+
+/// Topics of what was sent.
+#[derive(Default)]
+struct Topics(Vec<String>);
+
+impl Outbox for Topics {
+    fn send(&mut self, batch: Batch) -> Result<Batch, Error> {
+        let topics = batch
+            .records
+            .iter()
+            .map(|record| batch.topic_of(record).to_owned());
+        self.0.extend(topics);
+        Ok(batch)
+    }
+
+    fn store(&mut self, _: &Position, _: Option<&Arc<Definitions>>) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+/// Records that stream and records that have waited for the end of their group go the same way.
+#[test]
+fn records_of_every_group_are_transformed() {
+    let route = |toml: &str| {
+        let config = ConfigDir::new();
+        config.database(
+            "routed",
+            &format!("mysql.host = \"h\"\nmysql.user = \"u\"\nsink.type = \"stdout\"\n{toml}"),
+        );
+        let mut loaded = config::load(config.path(), []).unwrap();
+        Chain::new(&loaded.databases.remove(0).transforms, false)
+    };
+    for name in ["rows", "savepoint_mixed", "xa_commit", "compressed"] {
+        let log = Log::read(name);
+        let count = |transforms: Option<Chain>| {
+            let gtids = (0..log.events.len()).any(|number| [33, 42].contains(&log.code(number)));
+            let mut state = state(&log, None, gtids).transforming(transforms);
+            let mut topics = Topics::default();
+            for number in 0..log.events.len() {
+                let chunk = log.chunk(number);
+                let input = Input::Events {
+                    chunk: &chunk,
+                    now_ns: 1,
+                };
+                state.handle(input, &mut topics).unwrap();
+            }
+            topics.0
+        };
+        let all =
+            "[[transforms]]\ntype = \"route\"\ntopic_regex = '.*'\ntopic_replacement = \"all\"";
+        let (plain, routed) = (count(None), count(route(all)));
+        assert!(!plain.is_empty() && plain.len() == routed.len(), "{name}");
+        assert!(
+            routed.iter().all(|topic| topic == "all"),
+            "{name}: {routed:?}"
+        );
+    }
 }

@@ -43,6 +43,8 @@ mod takeover;
 #[cfg(test)]
 mod tidy;
 #[cfg(test)]
+mod transforms;
+#[cfg(test)]
 mod types;
 #[cfg(test)]
 mod values;

@@ -21,6 +21,11 @@ const STAGES: &[(&str, &[&str])] = &[
         "encode",
         &["schema", "decode", "sink::batch", "sink::extra"],
     ),
+    // Transforms take a batch and give it back, ahead of the sink.
+    (
+        "transform",
+        &["sink::batch", "sink::extra", "sink::Coordinates"],
+    ),
     ("sink", &["kafka"]),
     // A position waits for the batches that came before it, and so knows their numbers.
     ("checkpoint", &["sink::batch", "kafka"]),

@@ -40,6 +40,12 @@ pub(in crate::config) static DATABASE: &[Key] = &[
         about: "What the columns of a row are called: `auto` takes names, labels and keys from the row event, and where it has none (`binlog_row_metadata = MINIMAL`, the server's default) from the table's definition, which is followed through the stream; `row_metadata` insists on events that have them.",
     },
     Key {
+        path: "transforms",
+        kind: Kind::Tables,
+        unset: Unset::Is("[]"),
+        about: "Debezium's transforms, applied to each record in this order; each is a table `[[transforms]]` with a `type` and its options, behind all other tables of the file. `docs/transforms.md` lists them.",
+    },
+    Key {
         path: "mysql.host",
         kind: Kind::Text,
         unset: Unset::Required {

@@ -81,7 +81,8 @@ fn words_and_limits_of_every_key_are_those_of_the_types() {
             keys::Kind::Integer { min, max } => vec![min.to_string(), max.to_string()],
             keys::Kind::Bytes { min, max } => vec![min.to_string(), max.to_string()],
             keys::Kind::Text | keys::Kind::Password | keys::Kind::Bool => continue,
-            keys::Kind::List | keys::Kind::Settings | keys::Kind::Files => continue,
+            keys::Kind::List | keys::Kind::Settings => continue,
+            keys::Kind::Files | keys::Kind::Tables => continue,
         };
         for text in texts {
             let mut layers = layer::Layers::new(keys::DATABASE, PathBuf::new(), "X");

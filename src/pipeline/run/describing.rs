@@ -24,6 +24,7 @@ use crate::source::chunk::Chunk;
 use crate::source::wire::Wire;
 use crate::sql::collation::Collation;
 use crate::sql::definition::{Definition, Name};
+use crate::transform::need_schemas;
 
 /// How long one table may take to be described, the connection included.
 const DESCRIBE_TIMEOUT: Duration = Duration::from_secs(60);
@@ -70,7 +71,9 @@ impl Describer {
         }
         let known = begin.definitions.tables().map(|(name, _)| name.clone());
         let known: BTreeSet<Name> = known.collect();
-        if self.server.full_metadata && !self.database.records.envelope.schemas {
+        let schemas = self.database.records.envelope.schemas;
+        let schemas = schemas || need_schemas(&self.database.transforms);
+        if self.server.full_metadata && !schemas {
             begin.learning = true;
             let mut reader = Describer::new(&self.database, &self.server, &self.stop);
             reader.role = "look ahead for all tables";

@@ -41,6 +41,8 @@ pub(crate) struct Record {
     pub(crate) value: Option<Vec<u8>>,
     /// Names and values of the headers, in order.
     pub(crate) headers: Vec<(String, Option<Vec<u8>>)>,
+    /// Its time, in milliseconds since 1970.
+    pub(crate) timestamp_ms: Option<i64>,
 }
 
 impl Record {
@@ -247,6 +249,7 @@ fn record(message: &BorrowedMessage<'_>) -> Record {
         headers: headers
             .map(|header| (header.key.to_string(), header.value.map(<[u8]>::to_vec)))
             .collect(),
+        timestamp_ms: message.timestamp().to_millis(),
     }
 }
 

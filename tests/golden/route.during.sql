@@ -1,0 +1,12 @@
+USE golden_route;
+INSERT INTO items_1 VALUES (1, 1, 'a'), (2, 1, NULL);
+INSERT INTO items_2 VALUES (1, 1, 'b');
+INSERT INTO items_10 VALUES (1, 'no key');
+INSERT INTO lists VALUES (5);
+UPDATE items_1 SET name = 'c' WHERE id = 2;
+UPDATE items_2 SET id = 9;
+UPDATE items_10 SET b = 'none';
+DELETE FROM items_1;
+DELETE FROM items_2;
+DELETE FROM items_10;
+DELETE FROM lists;
