@@ -33,7 +33,9 @@ impl Extra<'_> {
 
     /// Reads what [`Extra::write`] wrote; `None` where the bytes are something else.
     pub fn read(bytes: &[u8]) -> Option<Extra<'_>> {
-        serde_json::from_slice(bytes).ok()
+        // An array would do for serde, and leave out what it does not have.
+        let extra = serde_json::from_slice(bytes).ok();
+        extra.filter(|_| bytes.starts_with(b"{"))
     }
 }
 
