@@ -12,6 +12,7 @@ mod librdkafka;
 mod load;
 pub mod modes;
 mod raw;
+mod registry;
 mod secret;
 mod similar;
 
@@ -81,6 +82,8 @@ pub struct Database {
     pub modes: Modes,
     /// Where records go.
     pub sink: Sink,
+    /// Where the schemas of Avro records are kept; `None` for records that are JSON.
+    pub registry: Option<Registry>,
     /// Where the position is kept.
     pub checkpoint: Checkpoint,
     /// Where groups wait.
@@ -260,6 +263,67 @@ pub struct Kafka {
     pub in_flight_bytes_max: usize,
     /// librdkafka settings passed as they are, secrets among them.
     pub properties: BTreeMap<String, Secret>,
+}
+
+/// `[registry]`: a schema registry with Confluent's API.
+#[derive(Clone, Debug)]
+pub struct Registry {
+    /// Its addresses, at least one.
+    pub urls: Vec<RegistryUrl>,
+    /// Account for basic authentication.
+    pub user: Option<String>,
+    /// Its password.
+    pub password: Secret,
+    /// Certificate authorities (PEM); the public ones where absent.
+    pub ca_file: Option<PathBuf>,
+    /// How subjects are named.
+    pub subjects: Subjects,
+    /// Schemas that it does not have are registered.
+    pub auto_register: bool,
+    /// Limit of one request.
+    pub timeout: Duration,
+}
+
+/// One address of a registry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RegistryUrl {
+    /// `https`.
+    pub tls: bool,
+    /// Host name or address, without brackets.
+    pub host: String,
+    /// TCP port.
+    pub port: u16,
+    /// Begins every path; without a slash at its end.
+    pub path: String,
+}
+
+impl fmt::Display for RegistryUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = if self.tls { "https" } else { "http" };
+        write!(f, "{scheme}://{}{}", self.authority(), self.path)
+    }
+}
+
+impl RegistryUrl {
+    /// `host:port`, as a request names it.
+    pub fn authority(&self) -> String {
+        match self.host.contains(':') {
+            true => format!("[{}]:{}", self.host, self.port),
+            false => format!("{}:{}", self.host, self.port),
+        }
+    }
+}
+
+/// How subjects are named, by Confluent's strategies.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Subjects {
+    /// `TopicNameStrategy`.
+    #[default]
+    Topic,
+    /// `RecordNameStrategy`.
+    Record,
+    /// `TopicRecordNameStrategy`.
+    TopicRecord,
 }
 
 /// `[checkpoint]`: where the position is kept.

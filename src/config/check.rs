@@ -15,19 +15,19 @@ use tracing_subscriber::EnvFilter;
 use super::columns;
 use super::layer::Context;
 use super::modes::{
-    BigintUnsigned, BinaryMode, DecimalMode, Envelope, EnvelopeVersion, InvalidDate,
-    InvalidTextMode, Modes, TimePrecision,
+    BigintUnsigned, BinaryMode, DecimalMode, Envelope, EnvelopeVersion, Format, InvalidDate,
+    InvalidTextMode, Modes, Names, TimePrecision,
 };
 use super::raw::{
     RawBigintUnsigned, RawBinary, RawCapture, RawCascades, RawCheckpoint, RawDaemon, RawDatabase,
-    RawDecimal, RawEnvelopeVersion, RawInvalidDate, RawInvalidText, RawKafka, RawLogFormat,
-    RawMasks, RawMysql, RawRowImage, RawSchema, RawSink, RawSinkType, RawSpool, RawStart, RawStore,
-    RawTimePrecision, RawTls, RawTlsMode, RawTypes,
+    RawDecimal, RawEnvelope, RawEnvelopeVersion, RawInvalidDate, RawInvalidText, RawKafka,
+    RawLogFormat, RawMasks, RawMysql, RawRowImage, RawSchema, RawSink, RawSinkType, RawSpool,
+    RawStart, RawStore, RawTimePrecision, RawTls, RawTlsMode, RawTypes,
 };
 use super::{
     Capture, Checkpoint, CheckpointStore, Daemon, Database, Kafka, LogFormat, Mysql, Place,
     Records, RowImage, Schema, Sink, Skipped, Spool, Start, Tls, TlsIdentity, TlsMode, librdkafka,
-    secret,
+    registry, secret,
 };
 use crate::error::Secret;
 
@@ -69,6 +69,7 @@ pub(super) fn database(name: &str, raw: RawDatabase, context: &mut Context) -> D
     let topic_prefix = raw.topic_prefix.unwrap_or_else(|| name.to_owned());
     check_topic("topic_prefix", &topic_prefix, context);
     let sink = sink(raw.sink, raw.kafka, context);
+    let format = registry::format(raw.envelope.format, &sink, context);
     Database {
         schema: match raw.schema {
             RawSchema::Auto => Schema::Auto,
@@ -80,6 +81,8 @@ pub(super) fn database(name: &str, raw: RawDatabase, context: &mut Context) -> D
         }),
         mysql: mysql(raw.mysql, &topic_prefix, context),
         capture: capture(&raw.capture, &raw.masks, context),
+        modes: modes(&raw.types, &raw.envelope),
+        registry: registry::registry(raw.registry, format, context),
         records: Records {
             tombstones: raw.records.tombstones,
             skipped: skipped(&raw.records.skipped_operations, context),
@@ -87,15 +90,8 @@ pub(super) fn database(name: &str, raw: RawDatabase, context: &mut Context) -> D
             headers_context: raw.headers.context,
             headers_id: raw.headers.id,
             skip_unchanged: raw.records.skip_unchanged,
-            envelope: Envelope {
-                schemas: raw.envelope.schemas,
-                version: match raw.envelope.version {
-                    RawEnvelopeVersion::V3 => EnvelopeVersion::V3,
-                    RawEnvelopeVersion::V1_9 => EnvelopeVersion::V1_9,
-                },
-            },
+            envelope: envelope(&raw.envelope, format),
         },
-        modes: modes(&raw.types),
         checkpoint: checkpoint(name, raw.checkpoint, &sink, context),
         spool: spool(name, raw.spool, context),
         sink,
@@ -104,8 +100,24 @@ pub(super) fn database(name: &str, raw: RawDatabase, context: &mut Context) -> D
     }
 }
 
-fn modes(raw: &RawTypes) -> Modes {
+/// Avro is made of the records with their schemas.
+fn envelope(raw: &RawEnvelope, format: Format) -> Envelope {
+    Envelope {
+        schemas: raw.schemas || format == Format::Avro,
+        version: match raw.version {
+            RawEnvelopeVersion::V3 => EnvelopeVersion::V3,
+            RawEnvelopeVersion::V1_9 => EnvelopeVersion::V1_9,
+        },
+        format,
+    }
+}
+
+fn modes(raw: &RawTypes, envelope: &RawEnvelope) -> Modes {
     Modes {
+        names: Names {
+            schemas: registry::adjustment(envelope.schema_names),
+            fields: registry::adjustment(envelope.field_names),
+        },
         decimal: match raw.decimal {
             RawDecimal::Precise => DecimalMode::Precise,
             RawDecimal::String => DecimalMode::String,
@@ -293,7 +305,7 @@ pub(super) fn private(path: &str, key: &str, context: &mut Context) -> Secret {
 }
 
 /// A path that must lead to a file, which is read later.
-fn readable(path: String, key: &str, context: &mut Context) -> PathBuf {
+pub(super) fn readable(path: String, key: &str, context: &mut Context) -> PathBuf {
     let problem = match fs::metadata(&path) {
         Ok(metadata) if metadata.is_dir() => Some(format!("{path:?} is a folder")),
         Ok(_) => None,

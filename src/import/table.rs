@@ -7,6 +7,12 @@ type Words = (
     &'static [(&'static str, &'static str)],
 );
 
+const ADJUSTMENTS: &[(&str, &str)] = &[
+    ("none", "none"),
+    ("avro", "avro"),
+    ("avro_unicode", "avro_unicode"),
+];
+
 /// Options that choose between words.
 pub(super) const SAME_WORDS: &[Words] = &[
     (
@@ -44,6 +50,16 @@ pub(super) const SAME_WORDS: &[Words] = &[
         "types.bigint_unsigned",
         &[("long", "long"), ("precise", "precise")],
     ),
+    (
+        "schema.name.adjustment.mode",
+        "envelope.schema_names",
+        ADJUSTMENTS,
+    ),
+    (
+        "field.name.adjustment.mode",
+        "envelope.field_names",
+        ADJUSTMENTS,
+    ),
 ];
 
 /// Properties that change nothing with one of these values, and why another is unsupported.
@@ -53,16 +69,6 @@ pub(super) const HARMLESS_IF: &[(&str, &[&str], &str)] = &[
         "topic.naming.strategy",
         &["io.debezium.schema.DefaultTopicNamingStrategy"],
         "topics are named prefix.database.table",
-    ),
-    (
-        "schema.name.adjustment.mode",
-        &["none"],
-        "names of schemas are not adjusted",
-    ),
-    (
-        "field.name.adjustment.mode",
-        &["none"],
-        "names of columns are not adjusted",
     ),
     (
         "enable.time.adjuster",

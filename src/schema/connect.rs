@@ -8,6 +8,7 @@ use crate::config::modes::{BinaryMode, Envelope, EnvelopeVersion, Modes, TimePre
 use crate::schema::columns::ColumnRules;
 use crate::schema::default_json::write_default;
 use crate::schema::mask::Masked;
+use crate::schema::names;
 use crate::schema::plan::{Cell, Packed, Plan, Unit};
 use crate::schema::table_map::{ColumnShape, Shape};
 use crate::text::charset::Charset;
@@ -71,10 +72,15 @@ pub fn openings(
         semantic
             .parameters
             .extend(masked.and_then(Masked::parameter));
-        Some(semantic.field(shape, &column.cell))
+        let name = names::field(&shape.name, modes.names.fields);
+        Some(semantic.field(shape, &column.cell, &name))
+    };
+    let named = |part: &str| {
+        let name = format!("{}.{part}", plan.topic);
+        names::schema(&name, modes.names.schemas).into_owned()
     };
     let key = plan.key.iter().filter_map(|part| field(part.column, &[]));
-    let key = structure(key, &format!("{}.Key", plan.topic));
+    let key = structure(key, &named("Key"));
     let shown = (0..plan.columns.len()).filter(|index| {
         let column = plan.columns.get(*index);
         column.is_some_and(|column| !column.member.is_empty())
@@ -83,7 +89,7 @@ pub fn openings(
     let row: Vec<Vec<u8>> = shown.filter_map(|index| field(index, &masks)).collect();
     Openings {
         key: opening(&key),
-        value: opening(&value(&row, plan, envelope)),
+        value: opening(&value(&row, &named, envelope)),
     }
 }
 
@@ -113,11 +119,11 @@ fn fields_of(fields: impl Iterator<Item = Vec<u8>>) -> Vec<u8> {
     out
 }
 
-fn value(row: &[Vec<u8>], plan: &Plan, envelope: Envelope) -> Vec<u8> {
+fn value(row: &[Vec<u8>], named: &dyn Fn(&str) -> String, envelope: Envelope) -> Vec<u8> {
     let image = |field: &str| {
         let mut out = fields_of(row.iter().cloned());
         out.extend_from_slice(b",\"optional\":true,\"name\":");
-        json::write_string(&mut out, &format!("{}.Value", plan.topic));
+        json::write_string(&mut out, &named("Value"));
         out.extend_from_slice(format!(",\"field\":\"{field}\"}}").as_bytes());
         out
     };
@@ -134,7 +140,7 @@ fn value(row: &[Vec<u8>], plan: &Plan, envelope: Envelope) -> Vec<u8> {
         fields.push(plain(("op", "string", false)));
         fields.extend(clocks.map(plain));
     }
-    let mut out = structure(fields.into_iter(), &format!("{}.Envelope", plan.topic));
+    let mut out = structure(fields.into_iter(), &named("Envelope"));
     if !old {
         out.pop();
         out.extend_from_slice(b",\"version\":2}");
@@ -226,8 +232,8 @@ impl Semantic {
         }
     }
 
-    /// The whole schema of a column.
-    fn field(&self, column: &ColumnShape, cell: &Cell) -> Vec<u8> {
+    /// The whole schema of a column, which records call `name`.
+    fn field(&self, column: &ColumnShape, cell: &Cell, name: &str) -> Vec<u8> {
         let mut out = vec![b'{'];
         out.extend_from_slice(self.kind.as_bytes());
         // A geometry may be null whatever its column says.
@@ -257,7 +263,7 @@ impl Semantic {
             out.extend_from_slice(&default);
         }
         out.extend_from_slice(b",\"field\":");
-        json::write_string(&mut out, &column.name);
+        json::write_string(&mut out, name);
         out.push(b'}');
         out
     }

@@ -466,7 +466,10 @@ mod tests {
         batch.records[0].link = Link::OldKey(old);
         batch.records[0].id = Some(id);
         batch.records.push(Record::default());
-        let extra = put(&mut batch, r#"{"bare":true,"headers":[["n",null],["a","\"1"]]}"#);
+        let extra = put(
+            &mut batch,
+            r#"{"bare":true,"headers":[["n",null],["a","\"1"]]}"#,
+        );
         batch.records.push(Record {
             extra: Some(extra),
             ..Record::default()

@@ -273,6 +273,24 @@ pub(in crate::config) static DATABASE: &[Key] = &[
         about: "Each key and value is an object of `schema` and `payload`, as Connect's JsonConverter writes them with `schemas.enable` (its own default is true).",
     },
     Key {
+        path: "envelope.format",
+        kind: Kind::Word(&["json", "avro"]),
+        unset: Unset::Is("\"json\""),
+        about: "What keys and values are as bytes: JSON, or Avro as Confluent's AvroConverter writes it, with its schemas in a registry: see `[registry]` and docs/avro.md. Avro needs a sink of type `kafka`.",
+    },
+    Key {
+        path: "envelope.schema_names",
+        kind: Kind::Word(&["none", "avro", "avro_unicode"]),
+        unset: Unset::Is("\"none\""),
+        about: "What becomes of names of schemas that Avro does not take, in JSON too (`schema.name.adjustment.mode`): nothing, `_` for each such character, or `_uXXXX`.",
+    },
+    Key {
+        path: "envelope.field_names",
+        kind: Kind::Word(&["none", "avro", "avro_unicode"]),
+        unset: Unset::Is("\"none\""),
+        about: "The same for names of columns in keys and values (`field.name.adjustment.mode`). Two columns that would have one name stop the table.",
+    },
+    Key {
         path: "envelope.version",
         kind: Kind::Word(&["3", "1.9"]),
         unset: Unset::Is("\"3\""),
@@ -392,6 +410,65 @@ pub(in crate::config) static DATABASE: &[Key] = &[
         kind: Kind::Files,
         unset: Unset::Is("{}"),
         about: "Files that hold librdkafka settings, such as `\"sasl.password\" = \"/run/secrets/kafka_password\"`; treated as `mysql.password_file`.",
+    },
+    Key {
+        path: "registry.url",
+        kind: Kind::Text,
+        unset: Unset::Nothing {
+            example: r#""https://registry.example.com:8081""#,
+        },
+        about: "Where the schema registry is, as `schema.registry.url`: `http://` or `https://`, a host, and where it has one a path. Several with commas between them are asked in turn until one answers. Required for `envelope.format = \"avro\"`.",
+    },
+    Key {
+        path: "registry.user",
+        kind: Kind::Text,
+        unset: Unset::Nothing {
+            example: r#""remora""#,
+        },
+        about: "Account for basic authentication; none where not set. Over `http://` it is clear text.",
+    },
+    Key {
+        path: "registry.password_file",
+        kind: Kind::Text,
+        unset: Unset::Nothing {
+            example: r#""/run/secrets/registry_password""#,
+        },
+        about: "File that holds its password; treated as `mysql.password_file`.",
+    },
+    Key {
+        path: "registry.password",
+        kind: Kind::Password,
+        unset: Unset::Nothing { example: "" },
+        about: "The password itself. It stands above `registry.password_file`.",
+    },
+    Key {
+        path: "registry.ca_file",
+        kind: Kind::Text,
+        unset: Unset::Nothing {
+            example: r#""/etc/remora/registry-ca.pem""#,
+        },
+        about: "Certificate authorities (PEM) that may have signed the registry's certificate; the public ones where not set.",
+    },
+    Key {
+        path: "registry.subjects",
+        kind: Kind::Word(&["topic", "record", "topic_record"]),
+        unset: Unset::Is("\"topic\""),
+        about: "Names of subjects: `TOPIC-key` and `TOPIC-value` (TopicNameStrategy), the schema's name (RecordNameStrategy), or `TOPIC-` and the schema's name (TopicRecordNameStrategy).",
+    },
+    Key {
+        path: "registry.auto_register",
+        kind: Kind::Bool,
+        unset: Unset::Is("true"),
+        about: "Register schemas that the registry does not have (`auto.register.schemas`). With false, such a schema stops the database.",
+    },
+    Key {
+        path: "registry.timeout_ms",
+        kind: Kind::Integer {
+            min: 100,
+            max: 600_000,
+        },
+        unset: Unset::Is("10000"),
+        about: "Milliseconds for one request to the registry, connecting included. One that fails is tried again for ever; meanwhile reading waits.",
     },
     Key {
         path: "checkpoint.store",
