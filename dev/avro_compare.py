@@ -114,7 +114,7 @@ def plain(schema, value, named, space):
     if kind == "bytes":
         return base64.b64encode(value).decode()
     if kind == "float":
-        return shortest(value)
+        return Single(value)
     return value
 
 
@@ -123,13 +123,14 @@ def minimal(number):
     return (number if number >= 0 else ~number).bit_length() // 8 + 1
 
 
-def shortest(value):
-    """The double whose digits are the fewest that give the same float."""
-    for digits in range(1, 10):
-        short = float(f"{value:.{digits}g}")
-        if struct.pack("f", short) == struct.pack("f", value):
-            return short
-    return value
+class Single:
+    """A float of 32 bits, which is equal to every text that reads as it."""
+
+    def __init__(self, value):
+        self.bits = struct.pack("f", value)
+
+    def __repr__(self):
+        return repr(struct.unpack("f", self.bits)[0])
 
 
 def learn(schema, named, space):
@@ -167,7 +168,10 @@ def shared(value):
 
 
 def differences(ours, theirs, path):
-    if type(ours) is not type(theirs):
+    if isinstance(ours, Single) and type(theirs) is float:
+        if ours.bits != struct.pack("f", theirs):
+            yield f"{path}: {ours!r} | {theirs!r}"
+    elif type(ours) is not type(theirs):
         yield f"{path}: {ours!r} | {theirs!r}"
     elif isinstance(ours, dict):
         if list(ours) != list(theirs):
