@@ -9,6 +9,7 @@ use crate::error::Classify;
 use crate::kafka;
 use crate::pipeline::error::Cause;
 use crate::pipeline::preflight::{self, Finding, coverage, patterns};
+use crate::sink::avro::registry;
 
 /// How long a cluster may take to answer.
 const KAFKA_TIMEOUT: Duration = Duration::from_secs(10);
@@ -42,6 +43,9 @@ pub async fn check(config: &Config) -> Report {
                 .into_iter()
                 .map(|advice| format!("{}: mysql: {advice}", database.name)),
         );
+        for (problem, remedy) in schemas(database).await {
+            note(format!("registry: {problem}"), remedy);
+        }
         if let Sink::Kafka(kafka) = &database.sink
             && let Some((problem, remedy)) = cluster(kafka.clone(), &database.topic_prefix).await
         {
@@ -93,6 +97,20 @@ async fn server(database: &Database) -> (Vec<Problem>, Vec<String>) {
         }
     };
     (problems, advice)
+}
+
+async fn schemas(database: &Database) -> Vec<Problem> {
+    let Some(settings) = &database.registry else {
+        return Vec::new();
+    };
+    let subject = format!("{}-value", database.topic_prefix);
+    match registry::probe(settings, &subject).await {
+        Ok(problems) => problems,
+        Err(error) => vec![(
+            error.to_string(),
+            error.remedy().map(|text| text.into_owned()),
+        )],
+    }
 }
 
 async fn cluster(settings: Kafka, topic_prefix: &str) -> Option<(String, String)> {

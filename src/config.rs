@@ -13,6 +13,7 @@ mod load;
 pub mod modes;
 mod options;
 mod raw;
+mod registry;
 mod secret;
 mod similar;
 pub mod transforms;
@@ -94,6 +95,8 @@ pub struct Database {
     pub transforms: Vec<Transform>,
     /// Where records go.
     pub sink: Sink,
+    /// Where the schemas of Avro records are kept; `None` for records that are JSON.
+    pub registry: Option<Registry>,
     /// Where the position is kept.
     pub checkpoint: Checkpoint,
     /// Where groups wait.
@@ -311,6 +314,67 @@ pub struct Kafka {
     pub properties: BTreeMap<String, Secret>,
 }
 
+/// `[registry]`: a schema registry with Confluent's API.
+#[derive(Clone, Debug)]
+pub struct Registry {
+    /// Its addresses, at least one.
+    pub urls: Vec<RegistryUrl>,
+    /// Account for basic authentication.
+    pub user: Option<String>,
+    /// Its password.
+    pub password: Secret,
+    /// Certificate authorities (PEM); the public ones where absent.
+    pub ca_file: Option<PathBuf>,
+    /// How subjects are named.
+    pub subjects: Subjects,
+    /// Schemas that it does not have are registered.
+    pub auto_register: bool,
+    /// Limit of one request.
+    pub timeout: Duration,
+}
+
+/// One address of a registry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RegistryUrl {
+    /// `https`.
+    pub tls: bool,
+    /// Host name or address, without brackets.
+    pub host: String,
+    /// TCP port.
+    pub port: u16,
+    /// Begins every path; without a slash at its end.
+    pub path: String,
+}
+
+impl fmt::Display for RegistryUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = if self.tls { "https" } else { "http" };
+        write!(f, "{scheme}://{}{}", self.authority(), self.path)
+    }
+}
+
+impl RegistryUrl {
+    /// `host:port`, as a request names it.
+    pub fn authority(&self) -> String {
+        match self.host.contains(':') {
+            true => format!("[{}]:{}", self.host, self.port),
+            false => format!("{}:{}", self.host, self.port),
+        }
+    }
+}
+
+/// How subjects are named, by Confluent's strategies.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Subjects {
+    /// `TopicNameStrategy`.
+    #[default]
+    Topic,
+    /// `RecordNameStrategy`.
+    Record,
+    /// `TopicRecordNameStrategy`.
+    TopicRecord,
+}
+
 /// `[checkpoint]`: where the position is kept.
 #[derive(Clone, Debug)]
 pub struct Checkpoint {
@@ -408,7 +472,7 @@ pub fn table_pattern(entry: &str) -> Result<Regex, String> {
 
 /// The smallest and the largest value of a key of a database that is a whole number.
 pub fn integer_limits(path: &str) -> Option<RangeInclusive<i64>> {
-    match keys::find(keys::DATABASE, path)?.kind {
+    match keys::find(keys::database(), path)?.kind {
         keys::Kind::Integer { min, max } => Some(min..=max),
         keys::Kind::Text
         | keys::Kind::Password
@@ -424,7 +488,7 @@ pub fn integer_limits(path: &str) -> Option<RangeInclusive<i64>> {
 
 /// The words that a key of a database chooses between; none for other keys.
 pub fn words(path: &str) -> &'static [&'static str] {
-    match keys::find(keys::DATABASE, path).map(|key| key.kind) {
+    match keys::find(keys::database(), path).map(|key| key.kind) {
         Some(keys::Kind::Word(words)) => words,
         Some(
             keys::Kind::Text

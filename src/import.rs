@@ -4,6 +4,7 @@
 //! each property that has no counterpart whether that matters. Options and defaults: Debezium 3.6's
 //! `MySqlConnectorConfig` and what it inherits. Pure; a password is never in what it gives.
 
+mod avro;
 mod java_map;
 mod lists;
 pub mod offsets;
@@ -339,8 +340,16 @@ impl Translation {
         }
     }
 
-    /// Both converters must be JSON, with schemas or without.
+    /// Both converters must be JSON, with schemas or without, or both Avro.
     fn converters(&mut self) {
+        let avro = ["value", "key"].map(|side| {
+            let class = self.properties.get(&format!("{side}.converter"));
+            class.and_then(|class| avro::converter(class.trim()))
+        });
+        if let [Some(value), Some(key)] = avro {
+            drop((self.take("value.converter"), self.take("key.converter")));
+            return self.avro([value, key]);
+        }
         let mut schemas = Vec::new();
         let mut others = false;
         for side in ["key", "value"] {
@@ -356,7 +365,8 @@ impl Translation {
                 }
                 Some(_) => {
                     others = true;
-                    self.find(&name, Verdict::Unsupported, "only JSON is written");
+                    let reason = "only JSON or Avro is written, the same for keys and values";
+                    self.find(&name, Verdict::Unsupported, reason);
                 }
             }
             for (option, harmless) in [("decimal.format", "BASE64"), ("schemas.cache.size", "")] {

@@ -71,7 +71,7 @@ pub struct Trouble {
 pub struct Status {
     /// What it is doing.
     pub phase: Phase,
-    /// Why it is not streaming.
+    /// Why it is not streaming, or what its records wait for.
     pub trouble: Option<Trouble>,
     /// Up to where everything is delivered.
     pub position: String,
@@ -129,8 +129,15 @@ pub struct Meters {
     pub spool_memory_bytes: IntGauge,
     /// Bytes on the disk of the same.
     pub spool_disk_bytes: IntGauge,
+    /// Requests to the schema registry.
+    pub registry_requests: Counter,
+    /// Those that were in vain.
+    pub registry_errors: Counter,
+    /// 1 while records wait for the schema registry.
+    pub registry_waiting: IntGauge,
     states: Vec<(Phase, IntGauge)>,
     status: Mutex<Status>,
+    waiting: Mutex<Option<Trouble>>,
 }
 
 /// Events and bytes, by origin, fate and kind.
@@ -159,7 +166,38 @@ struct Families {
     position_file: IntGaugeVec,
     position_offset: IntGaugeVec,
     waiting: Waiting,
+    registry: RegistryFamilies,
     state: IntGaugeVec,
+}
+
+/// Of the schema registry.
+struct RegistryFamilies {
+    requests: CounterVec,
+    errors: CounterVec,
+    waiting: IntGaugeVec,
+}
+
+impl RegistryFamilies {
+    fn register(registry: &Registry) -> Result<RegistryFamilies, prometheus::Error> {
+        const D: &[&str] = &["database"];
+        let requests = (
+            "remora_registry_requests_total",
+            "Requests to the schema registry",
+        );
+        let errors = (
+            "remora_registry_errors_total",
+            "Requests to the schema registry that were in vain",
+        );
+        let waiting = (
+            "remora_registry_waiting",
+            "1 while records wait for the schema registry",
+        );
+        Ok(RegistryFamilies {
+            requests: counter(registry, requests, D)?,
+            errors: counter(registry, errors, D)?,
+            waiting: gauge(registry, waiting, D)?,
+        })
+    }
 }
 
 /// Of transactions that wait for their end.
@@ -276,9 +314,19 @@ impl Meters {
         self.lock().position = position;
     }
 
+    /// Says what records wait for while the binlog is followed; `None` where they do not.
+    pub fn set_waiting(&self, waiting: Option<Trouble>) {
+        *self.waiting.lock().unwrap_or_else(PoisonError::into_inner) = waiting;
+    }
+
     /// What the database is doing.
     pub fn status(&self) -> Status {
-        self.lock().clone()
+        let mut status = self.lock().clone();
+        if status.phase == Phase::Streaming && status.trouble.is_none() {
+            let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+            status.trouble.clone_from(&waiting);
+        }
+        status
     }
 
     fn lock(&self) -> MutexGuard<'_, Status> {
@@ -347,6 +395,7 @@ impl Families {
         Ok(Families {
             lag: lag(registry)?,
             waiting: Waiting::register(registry)?,
+            registry: RegistryFamilies::register(registry)?,
             rows: counter(
                 "remora_rows_total",
                 "Rows that became records",
@@ -440,8 +489,12 @@ impl Families {
             xa_oldest_seconds: self.waiting.oldest.with_label_values(name),
             spool_memory_bytes: self.waiting.memory.with_label_values(name),
             spool_disk_bytes: self.waiting.disk.with_label_values(name),
+            registry_requests: self.registry.requests.with_label_values(name),
+            registry_errors: self.registry.errors.with_label_values(name),
+            registry_waiting: self.registry.waiting.with_label_values(name),
             states: Phase::ALL.map(state).into(),
             status: Mutex::default(),
+            waiting: Mutex::default(),
         }
     }
 }

@@ -5,6 +5,17 @@
 
 #![expect(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
 
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::time::Duration;
+
+use remora::config::{Registry, RegistryUrl, Subjects};
+use remora::error::Secret;
+use remora::sink::Sink;
+use remora::sink::avro::AvroSink;
+use remora::sink::batch::{Batch, Record, Span};
+use remora::sink::null::NullSink;
 use remora::source::chunk::Chunk;
 
 #[path = "../benches/log.rs"]
@@ -51,6 +62,71 @@ fn rows_of_any_shape_are_encoded_without_allocation() {
     check("blob", include_bytes!("../benches/data/blob.binlog"));
     check("latin1", include_bytes!("../benches/data/latin1.binlog"));
     check("decimal", include_bytes!("../benches/data/decimal.binlog"));
+}
+
+const KEY: &str = r#"{"schema":{"type":"struct","fields":[{"type":"int64","optional":false,"field":"id"}],"optional":false,"name":"s.d.t.Key"},"payload":{"id":-7}}"#;
+const VALUE: &str = r#"{"schema":{"type":"struct","fields":[{"type":"string","optional":true,"default":"x","field":"text"},{"type":"string","optional":true,"field":"escaped"},{"type":"bytes","optional":false,"field":"bytes"},{"type":"double","optional":false,"field":"number"},{"type":"array","items":{"type":"float","optional":false},"optional":false,"field":"vector"},{"type":"boolean","optional":true,"field":"none"}],"optional":false,"name":"s.d.t.Envelope"},"payload":{"text":"plain","escaped":"a\"\u001B\uD83D\uDC1F","bytes":"AP8=","number":-1.5E10,"vector":[1.0,2.5],"none":null}}"#;
+
+/// Answers each request with an id, for ever.
+fn registry() -> Registry {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut asked = Vec::new();
+            let mut buffer = [0; 4096];
+            // The body is one object, whose last member is a text.
+            while !asked.ends_with(b"\"}") {
+                let read = stream.read(&mut buffer).unwrap();
+                asked.extend_from_slice(&buffer[..read]);
+            }
+            stream
+                .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 8\r\n\r\n{\"id\":1}")
+                .unwrap();
+        }
+    });
+    Registry {
+        urls: vec![RegistryUrl {
+            tls: false,
+            host: "127.0.0.1".to_owned(),
+            port,
+            path: String::new(),
+        }],
+        user: None,
+        password: Secret::default(),
+        ca_file: None,
+        subjects: Subjects::Topic,
+        auto_register: true,
+        timeout: Duration::from_secs(60),
+    }
+}
+
+#[test]
+fn avro_is_made_without_allocation() {
+    let mut batch = Batch {
+        topics: vec!["s.d.t".into()],
+        ..Batch::default()
+    };
+    for _ in 0..100 {
+        let mut put = |text: &str| {
+            let start = u32::try_from(batch.bytes.len()).unwrap();
+            batch.bytes.extend_from_slice(text.as_bytes());
+            let end = u32::try_from(batch.bytes.len()).unwrap();
+            Some(Span { start, end })
+        };
+        let (key, value) = (put(KEY), put(VALUE));
+        batch.records.push(Record {
+            key,
+            value,
+            ..Record::default()
+        });
+    }
+    let inner = NullSink::new(Arc::new(|_| ()));
+    let mut sink = AvroSink::new(Box::new(inner), &registry(), Arc::new(|_| ())).unwrap();
+    sink.send(&batch).unwrap();
+    let allocations = allocation_counter::measure(|| sink.send(&batch).unwrap());
+    assert_eq!(allocations.count_total, 0);
 }
 
 #[test]

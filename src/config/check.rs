@@ -15,8 +15,8 @@ use tracing_subscriber::EnvFilter;
 use super::columns;
 use super::layer::Context;
 use super::modes::{
-    BigintUnsigned, BinaryMode, DecimalMode, Envelope, EnvelopeVersion, InvalidDate,
-    InvalidTextMode, Modes, TimePrecision,
+    BigintUnsigned, BinaryMode, DecimalMode, Envelope, EnvelopeVersion, Format, InvalidDate,
+    InvalidTextMode, Modes, Names, TimePrecision,
 };
 use super::raw::{
     RawBigintUnsigned, RawBinary, RawCapture, RawCascades, RawCheckpoint, RawDaemon, RawDatabase,
@@ -27,7 +27,7 @@ use super::raw::{
 use super::{
     Capture, Checkpoint, CheckpointStore, Daemon, Database, Heartbeat, Kafka, LogFormat, Mysql,
     Place, Records, RowImage, Schema, Sink, Skipped, Spool, Start, TableLists, Tls, TlsIdentity,
-    TlsMode, TopicNaming, librdkafka, options, secret,
+    TlsMode, TopicNaming, librdkafka, options, registry, secret,
 };
 use crate::error::Secret;
 
@@ -71,6 +71,7 @@ pub(super) fn database(name: &str, raw: RawDatabase, context: &mut Context) -> D
     let delimiter = raw.topic_delimiter;
     check_topic("topic_delimiter", &format!("a{delimiter}b"), context);
     let sink = sink(raw.sink, raw.kafka, context);
+    let format = registry::format(raw.envelope.format, &sink, context);
     Database {
         schema: match raw.schema {
             RawSchema::Auto => Schema::Auto,
@@ -82,6 +83,8 @@ pub(super) fn database(name: &str, raw: RawDatabase, context: &mut Context) -> D
         }),
         mysql: mysql(raw.mysql, &topic_prefix, context),
         capture: capture(&raw.capture, (&raw.masks, &raw.envelope), context),
+        modes: modes(&raw.types, &raw.envelope),
+        registry: registry::registry(raw.registry, format, context),
         records: Records {
             tombstones: raw.records.tombstones,
             skipped: skipped(&raw.records.skipped_operations, context),
@@ -95,15 +98,8 @@ pub(super) fn database(name: &str, raw: RawDatabase, context: &mut Context) -> D
                 check_topic("records.transaction_topic", &topic, context);
                 format!("{topic_prefix}{delimiter}{topic}")
             }),
-            envelope: Envelope {
-                schemas: raw.envelope.schemas,
-                version: match raw.envelope.version {
-                    RawEnvelopeVersion::V3 => EnvelopeVersion::V3,
-                    RawEnvelopeVersion::V1_9 => EnvelopeVersion::V1_9,
-                },
-            },
+            envelope: envelope(&raw.envelope, format),
         },
-        modes: modes(&raw.types),
         heartbeat: heartbeat(raw.heartbeat, (&topic_prefix, &delimiter), context),
         transforms: options::transforms(raw.transforms, context),
         checkpoint: checkpoint(name, raw.checkpoint, &sink, context),
@@ -133,8 +129,24 @@ fn heartbeat(
     }
 }
 
-fn modes(raw: &RawTypes) -> Modes {
+/// Avro is made of the records with their schemas.
+fn envelope(raw: &RawEnvelope, format: Format) -> Envelope {
+    Envelope {
+        schemas: raw.schemas || format == Format::Avro,
+        version: match raw.version {
+            RawEnvelopeVersion::V3 => EnvelopeVersion::V3,
+            RawEnvelopeVersion::V1_9 => EnvelopeVersion::V1_9,
+        },
+        format,
+    }
+}
+
+fn modes(raw: &RawTypes, envelope: &RawEnvelope) -> Modes {
     Modes {
+        names: Names {
+            schemas: registry::adjustment(envelope.schema_names),
+            fields: registry::adjustment(envelope.field_names),
+        },
         decimal: match raw.decimal {
             RawDecimal::Precise => DecimalMode::Precise,
             RawDecimal::String => DecimalMode::String,
@@ -322,7 +334,7 @@ pub(super) fn private(path: &str, key: &str, context: &mut Context) -> Secret {
 }
 
 /// A path that must lead to a file, which is read later.
-fn readable(path: String, key: &str, context: &mut Context) -> PathBuf {
+pub(super) fn readable(path: String, key: &str, context: &mut Context) -> PathBuf {
     let problem = match fs::metadata(&path) {
         Ok(metadata) if metadata.is_dir() => Some(format!("{path:?} is a folder")),
         Ok(_) => None,

@@ -3,7 +3,7 @@
 //! Gives `config/daemon.toml`, `config/databases/example.toml` and `docs/configuration.md` as texts. A
 //! test compares them with the files of the repository.
 
-use super::keys::{DAEMON, DATABASE, Key, Kind, Unset};
+use super::keys::{DAEMON, Key, Kind, Unset, database};
 
 /// Columns that a comment in a TOML file may take.
 const COLUMNS: usize = 100;
@@ -82,14 +82,14 @@ pub fn daemon_example() -> String {
 /// `config/databases/example.toml`.
 pub fn database_example() -> String {
     let mut text = EXAMPLE_HEAD.to_owned();
-    toml(&mut text, DATABASE, Shown::Commented);
+    toml(&mut text, database(), Shown::Commented);
     text
 }
 
 /// `docs/configuration.md`.
 pub fn reference() -> String {
     let mut text = REFERENCE_HEAD.to_owned();
-    for (file, keys) in [("daemon.toml", DAEMON), ("databases/NAME.toml", DATABASE)] {
+    for (file, keys) in [("daemon.toml", DAEMON), ("databases/NAME.toml", database())] {
         text.extend(["\n## `", file, "`\n"]);
         let mut table = None;
         for key in keys {
@@ -216,7 +216,7 @@ mod tests {
 
     #[test]
     fn every_key_is_listed() {
-        for (keys, text) in [(DAEMON, daemon_example()), (DATABASE, database_example())] {
+        for (keys, text) in [(DAEMON, daemon_example()), (database(), database_example())] {
             let mut table = String::new();
             let mut listed = Vec::new();
             for line in text.lines() {

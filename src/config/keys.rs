@@ -3,14 +3,17 @@
 //! Gives the tables that `layer.rs` checks files against, that the defaults are read from, and that
 //! `config/` and `docs/configuration.md` are written from. Never holds a value.
 
-mod database;
+mod delivery;
+mod records;
 
 use std::fmt;
+use std::sync::LazyLock;
 
-pub(super) use database::DATABASE;
+use delivery::DELIVERY;
+use records::RECORDS;
 
 /// One key.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Key {
     /// Dotted path: tables, then the name.
     pub(super) path: &'static str,
@@ -48,7 +51,7 @@ pub(super) enum Kind {
 }
 
 /// What holds where a key is not set.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Unset {
     /// Nothing: it must be set. The example is TOML.
     Required { example: &'static str },
@@ -90,6 +93,12 @@ impl fmt::Display for Kind {
             Kind::Tables => f.write_str("a list of tables"),
         }
     }
+}
+
+/// The keys of a file in `databases/`.
+pub(super) fn database() -> &'static [Key] {
+    static ALL: LazyLock<Vec<Key>> = LazyLock::new(|| [RECORDS, DELIVERY].concat());
+    &ALL
 }
 
 /// The key of this path.
@@ -140,7 +149,7 @@ mod tests {
 
     #[test]
     fn paths_are_unique_and_tables_stand_together() {
-        for keys in [DAEMON, DATABASE] {
+        for keys in [DAEMON, database()] {
             let mut closed = Vec::new();
             let mut current = None;
             for key in keys {

@@ -459,7 +459,7 @@ mod tests {
 
     #[test]
     fn a_syntax_error_does_not_quote_the_file() {
-        let mut layers = Layers::new(keys::DATABASE, PathBuf::from("x.toml"), "X");
+        let mut layers = Layers::new(keys::database(), PathBuf::from("x.toml"), "X");
         layers.add_file("[mysql]\npassword = \"hunter2\n");
         let problem = &layers.context.findings[0].problem;
         assert!(problem.contains("line 2, column"), "{problem}");
@@ -468,7 +468,7 @@ mod tests {
 
     #[test]
     fn a_layer_does_not_show_its_values() {
-        let mut layers = Layers::new(keys::DATABASE, PathBuf::from("x.toml"), "X");
+        let mut layers = Layers::new(keys::database(), PathBuf::from("x.toml"), "X");
         let name = "REMORA__X__MYSQL__PASSWORD".to_owned();
         layers.add_variables(HashMap::from([(name, "hunter2".to_owned())]));
         let shown = format!("{:?} {:?}", layers.layers, layers.context);

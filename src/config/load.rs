@@ -197,7 +197,7 @@ fn database(
             return None;
         }
     };
-    let mut layers = Layers::new(keys::DATABASE, path.clone(), &stem);
+    let mut layers = Layers::new(keys::database(), path.clone(), &stem);
     layers.add_file(&text);
     layers.add_variables(variables.get(&stem).cloned().unwrap_or_default());
     layers.add_arguments(&arguments(&name, overrides));

@@ -1,4 +1,5 @@
-//! `[types]`: what values become where Debezium leaves a choice, by Debezium's own names.
+//! `[types]` and `[envelope]`: what values, names and records become where Debezium leaves a choice, by
+//! Debezium's own names.
 //!
 //! Gives the modes that a table's plan is compiled with. Never looks at a value itself.
 
@@ -17,6 +18,29 @@ pub struct Modes {
     pub invalid_text: InvalidTextMode,
     /// What becomes of dates that are none.
     pub invalid_date: InvalidDate,
+    /// What becomes of names that Avro does not take.
+    pub names: Names,
+}
+
+/// What becomes of names that Avro does not take; of all records, whatever their format.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Names {
+    /// Of schemas (`schema.name.adjustment.mode`).
+    pub schemas: Adjustment,
+    /// Of columns in records (`field.name.adjustment.mode`).
+    pub fields: Adjustment,
+}
+
+/// How a name is adjusted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Adjustment {
+    /// Not at all.
+    #[default]
+    None,
+    /// What Avro does not take becomes `_`.
+    Avro,
+    /// It becomes `_u` and its number in hexadecimal digits, and so does `_`.
+    AvroUnicode,
 }
 
 /// `[envelope]`: the form of keys and values.
@@ -26,6 +50,18 @@ pub struct Envelope {
     pub schemas: bool,
     /// Whose members, in whose order.
     pub version: EnvelopeVersion,
+    /// What keys and values are as bytes.
+    pub format: Format,
+}
+
+/// What keys and values are as bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Format {
+    /// JSON.
+    #[default]
+    Json,
+    /// Avro, with its schemas in a registry.
+    Avro,
 }
 
 /// Which release of Debezium an envelope is that of.

@@ -61,6 +61,7 @@ pub(super) struct RawDatabase {
     pub(super) heartbeat: RawHeartbeat,
     pub(super) sink: RawSink,
     pub(super) kafka: RawKafka,
+    pub(super) registry: RawRegistry,
     pub(super) checkpoint: RawCheckpoint,
     pub(super) spool: RawSpool,
 }
@@ -211,7 +212,27 @@ pub(super) struct RawEnvelope {
     pub(super) schemas: bool,
     pub(super) source_types: Vec<String>,
     pub(super) source_datatypes: Vec<String>,
+    pub(super) format: RawFormat,
+    pub(super) schema_names: RawAdjustment,
+    pub(super) field_names: RawAdjustment,
     pub(super) version: RawEnvelopeVersion,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(rename_all = "snake_case")]
+pub(super) enum RawFormat {
+    Json,
+    Avro,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(rename_all = "snake_case")]
+pub(super) enum RawAdjustment {
+    None,
+    Avro,
+    AvroUnicode,
 }
 
 #[derive(Clone, Copy, Deserialize)]
@@ -337,6 +358,29 @@ pub(super) struct RawKafka {
     pub(super) in_flight_bytes_max: usize,
     pub(super) properties: BTreeMap<String, String>,
     pub(super) properties_files: BTreeMap<String, String>,
+}
+
+#[derive(Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawRegistry {
+    pub(super) url: Option<String>,
+    pub(super) user: Option<String>,
+    pub(super) password_file: Option<String>,
+    pub(super) password: Option<String>,
+    pub(super) ca_file: Option<String>,
+    pub(super) subjects: RawSubjects,
+    pub(super) auto_register: bool,
+    pub(super) timeout_ms: u64,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(rename_all = "snake_case")]
+pub(super) enum RawSubjects {
+    Topic,
+    Record,
+    TopicRecord,
 }
 
 #[derive(Deserialize)]

@@ -47,7 +47,7 @@ pub(super) fn distance(from: &str, to: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::keys::DATABASE;
+    use crate::config::keys::database;
 
     #[test]
     fn distance_counts_letters() {
@@ -59,11 +59,11 @@ mod tests {
 
     #[test]
     fn similar_finds_a_misspelt_or_misplaced_key() {
-        assert_eq!(similar(DATABASE, "mysql.hots"), Some("mysql.host"));
-        assert_eq!(similar(DATABASE, "mysq"), Some("mysql"));
-        assert_eq!(similar(DATABASE, "host"), Some("mysql.host"));
-        assert_eq!(similar(DATABASE, "strat"), Some("start"));
-        assert_eq!(similar(DATABASE, "records.headers"), None);
-        assert_eq!(similar(DATABASE, "completely_different"), None);
+        assert_eq!(similar(database(), "mysql.hots"), Some("mysql.host"));
+        assert_eq!(similar(database(), "mysq"), Some("mysql"));
+        assert_eq!(similar(database(), "host"), Some("mysql.host"));
+        assert_eq!(similar(database(), "strat"), Some("start"));
+        assert_eq!(similar(database(), "records.headers"), None);
+        assert_eq!(similar(database(), "completely_different"), None);
     }
 }

@@ -169,7 +169,8 @@ fn modes_of_values_are_debeziums() {
     let default = only(shop("").load(&[]).unwrap()).modes;
     assert_eq!(default, Modes::default());
     let lines = "[types]\ndecimal = \"string\"\ntime_precision = \"isostring\"\nbinary = \"base64-url-safe\"\n\
-         bigint_unsigned = \"precise\"\ninvalid_text = \"replace\"\ninvalid_date = \"fail\"\n";
+         bigint_unsigned = \"precise\"\ninvalid_text = \"replace\"\ninvalid_date = \"fail\"\n\
+         [envelope]\nschema_names = \"avro\"\nfield_names = \"avro_unicode\"\n";
     let found = only(shop(lines).load(&[]).unwrap()).modes;
     let expected = Modes {
         decimal: DecimalMode::String,
@@ -178,11 +179,62 @@ fn modes_of_values_are_debeziums() {
         bigint_unsigned: BigintUnsigned::Precise,
         invalid_text: InvalidTextMode::Replace,
         invalid_date: InvalidDate::Fail,
+        names: modes::Names {
+            schemas: modes::Adjustment::Avro,
+            fields: modes::Adjustment::AvroUnicode,
+        },
     };
     assert_eq!(found, expected);
     let variable = [("REMORA__SHOP__TYPES__BINARY", "hex")];
     let found = only(shop(lines).load(&variable).unwrap()).modes;
     assert_eq!(found.binary, BinaryMode::Hex);
+}
+
+#[test]
+fn avro_needs_a_registry_and_kafka() {
+    let avro = "[envelope]\nformat = \"avro\"\n";
+    let folder = shop("");
+    let password = folder.secret("password", "hunter2\n", 0o600);
+    let lines = format!(
+        "{avro}[registry]\nurl = \"http://a:8081/x/, https://b\"\nuser = \"u\"\npassword_file = \"{password}\"\n\
+         subjects = \"topic_record\"\nauto_register = false\ntimeout_ms = 500\n"
+    );
+    let database = only(shop(&lines).load(&[]).unwrap());
+    let registry = database.registry.unwrap();
+    let shown: Vec<String> = registry.urls.iter().map(ToString::to_string).collect();
+    assert_eq!(shown, ["http://a:8081/x", "https://b:443"]);
+    assert_eq!(registry.user.as_deref(), Some("u"));
+    assert_eq!(registry.password.reveal(), "hunter2");
+    assert_eq!(registry.subjects, Subjects::TopicRecord);
+    assert!(!registry.auto_register && registry.timeout == Duration::from_millis(500));
+    // Avro is made of records with schemas.
+    assert!(database.records.envelope.schemas);
+    assert!(only(shop("").load(&[]).unwrap()).registry.is_none());
+    for (lines, key) in [
+        ("", "registry.url"),
+        ("[registry]\nurl = \"http://u:hunter2@a\"\n", "registry.url"),
+        ("[registry]\nurl = \"a:8081\"\n", "registry.url"),
+        (
+            "[registry]\nurl = \"http://a\"\nuser = \"a:b\"\n",
+            "registry.user",
+        ),
+        (
+            "[registry]\nurl = \"http://a\"\n[sink]\ntype = \"stdout\"\n",
+            "envelope.format",
+        ),
+    ] {
+        let errors = shop(&format!("{avro}{lines}")).load(&[]).unwrap_err();
+        assert_eq!(errors.findings.len(), 1, "{errors}");
+        assert_eq!(errors.findings[0].key.as_deref(), Some(key));
+        assert!(!errors.to_string().contains("hunter2"), "{errors}");
+    }
+    // On the command line, the sink of lines is for looking at them.
+    let overrides = Overrides {
+        sink: Some(SinkOverride::Stdout),
+        start: None,
+    };
+    let database = only(shop(avro).load_with(&[], &overrides).unwrap());
+    assert!(database.registry.is_none() && !database.records.envelope.schemas);
 }
 
 #[test]

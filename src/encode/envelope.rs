@@ -617,6 +617,7 @@ mod tests {
         let envelope = Envelope {
             schemas: true,
             version,
+            ..Envelope::default()
         };
         let (modes, rules) = (Modes::default(), ColumnRules::default());
         let openings = openings(&Shape::default(), &plan, &modes, &rules, envelope);

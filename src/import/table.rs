@@ -6,20 +6,12 @@ pub(super) const SAME_WORDS: &[(&str, &str)] = &[
     ("time.precision.mode", "types.time_precision"),
     ("binary.handling.mode", "types.binary"),
     ("bigint.unsigned.handling.mode", "types.bigint_unsigned"),
+    ("schema.name.adjustment.mode", "envelope.schema_names"),
+    ("field.name.adjustment.mode", "envelope.field_names"),
 ];
 
 /// Properties that change nothing with one of these values, and why another is unsupported.
 pub(super) const HARMLESS_IF: &[(&str, &[&str], &str)] = &[
-    (
-        "schema.name.adjustment.mode",
-        &["none"],
-        "names of schemas are not adjusted",
-    ),
-    (
-        "field.name.adjustment.mode",
-        &["none"],
-        "names of columns are not adjusted",
-    ),
     (
         "enable.time.adjuster",
         &["true"],

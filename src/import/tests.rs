@@ -191,3 +191,78 @@ fn what_is_printed_can_be_loaded() {
         assert!(config.contains(line), "{line}\n{config}");
     }
 }
+
+const AVRO: &str = "topic.prefix=p\nsnapshot.mode=no_data\ninclude.schema.changes=false\n\
+     schema.name.adjustment.mode=avro\nfield.name.adjustment.mode=avro_unicode\n\
+     key.converter=io.confluent.connect.avro.AvroConverter\n\
+     key.converter.schema.registry.url=http://registry:8081\n\
+     value.converter=io.confluent.connect.avro.AvroConverter\n\
+     value.converter.schema.registry.url=http://registry:8081\n";
+
+#[test]
+fn confluents_converter_becomes_avro() {
+    let import = import(&format!(
+        "{AVRO}value.converter.auto.register.schemas=false\nkey.converter.auto.register.schemas=false\n\
+         value.converter.basic.auth.credentials.source=USER_INFO\n\
+         value.converter.basic.auth.user.info=ada:hunter2\n\
+         key.converter.key.subject.name.strategy=io.confluent.kafka.serializers.subject.TopicRecordNameStrategy\n\
+         value.converter.value.subject.name.strategy=io.confluent.kafka.serializers.subject.TopicRecordNameStrategy\n\
+         value.converter.ignore.default.for.nullables=true\nvalue.converter.schemas.cache.config=50\n\
+         value.converter.enhanced.avro.schema.support=true\n"
+    ));
+    for line in [
+        "[envelope]\nformat = \"avro\"\nschema_names = \"avro\"\nfield_names = \"avro_unicode\"\n",
+        "[registry]\nurl = \"http://registry:8081\"\nauto_register = false\nuser = \"ada\"\n\
+         subjects = \"topic_record\"\n",
+    ] {
+        assert!(import.toml.contains(line), "{line}\n{}", import.toml);
+    }
+    let unsupported = ["value.converter.enhanced.avro.schema.support"];
+    assert_eq!(verdicts(&import, Verdict::Unsupported), unsupported);
+    let shown = format!("{:?}{}", import.findings, import.toml);
+    assert!(!shown.contains("hunter2"), "{shown}");
+}
+
+#[test]
+fn sides_that_differ_are_unsupported() {
+    let json = "org.apache.kafka.connect.json.JsonConverter";
+    let mixed = AVRO.replacen("io.confluent.connect.avro.AvroConverter", json, 1);
+    let found = import(&mixed);
+    assert!(verdicts(&found, Verdict::Unsupported).contains(&"value.converter"));
+    let elsewhere = AVRO.replacen("http://registry:8081", "http://other:8081", 1);
+    let unsupported = ["key.converter.schema.registry.url"];
+    assert_eq!(
+        verdicts(&import(&elsewhere), Verdict::Unsupported),
+        unsupported
+    );
+    let account = AVRO.replace("http://registry", "http://ada:hunter2@registry");
+    let found = import(&account);
+    assert!(
+        !found.toml.contains("hunter2") && !format!("{:?}", found.findings).contains("hunter2")
+    );
+}
+
+#[test]
+fn apicurios_converter_is_taken_where_it_writes_confluents_form() {
+    let apicurio = AVRO
+        .replace(
+            "io.confluent.connect.avro",
+            "io.apicurio.registry.utils.converter",
+        )
+        .replace(
+            "schema.registry.url=http://registry:8081",
+            "apicurio.registry.url=http://r:8080/apis/registry/v3",
+        );
+    let both = "key.converter.apicurio.registry.as-confluent=true\nvalue.converter.apicurio.registry.as-confluent=true\n\
+         value.converter.apicurio.registry.auto-register=true\nkey.converter.apicurio.registry.auto-register=true\n";
+    let found = import(&format!("{apicurio}{both}"));
+    assert_eq!(verdicts(&found, Verdict::Unsupported), [""; 0]);
+    for line in [
+        "url = \"http://r:8080/apis/ccompat/v7\"",
+        "auto_register = true",
+    ] {
+        assert!(found.toml.contains(line), "{line}\n{}", found.toml);
+    }
+    let unsupported = verdicts(&import(&apicurio), Verdict::Unsupported).len();
+    assert_eq!(unsupported, 2);
+}

@@ -53,7 +53,7 @@ pub type Stop = watch::Receiver<Option<tokio::time::Instant>>;
 /// # Errors
 /// Why; what was delivered until then is stored.
 pub async fn run(database: &Database, meters: &Arc<Meters>, mut stop: Stop) -> Result<(), Error> {
-    let outlet = Outlet::open(database)?;
+    let outlet = Outlet::open(database, meters)?;
     let (storing, stored) = Storing::open(database).await?;
     let mut conn = preflight::connect(&database.mysql).await?;
     let (position, uuid) = match &stored {

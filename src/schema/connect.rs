@@ -8,6 +8,7 @@ use crate::config::modes::{BinaryMode, Envelope, EnvelopeVersion, Modes, TimePre
 use crate::schema::columns::ColumnRules;
 use crate::schema::default_json::write_default;
 use crate::schema::mask::Masked;
+use crate::schema::names;
 use crate::schema::plan::{Cell, Packed, Plan, Unit};
 use crate::schema::table_map::{ColumnShape, Shape};
 use crate::sql::print::SourceType;
@@ -75,12 +76,17 @@ pub fn openings(
         if let Some(Some(source)) = told.source_types.get(index) {
             semantic.tell_source(source, &shape.name);
         }
-        Some(semantic.field(shape, &column.cell))
+        let name = names::field(&shape.name, modes.names.fields);
+        Some(semantic.field(shape, &column.cell, &name))
+    };
+    let named = |part: &str| {
+        let name = format!("{}.{part}", plan.topic);
+        names::schema(&name, modes.names.schemas).into_owned()
     };
     let nothing = Told::default();
     let key = plan.key.iter();
     let key = key.filter_map(|part| field(part.column, &nothing));
-    let key = structure(key, &format!("{}.Key", plan.topic));
+    let key = structure(key, &named("Key"));
     let shown = (0..plan.columns.len()).filter(|index| {
         let column = plan.columns.get(*index);
         column.is_some_and(|column| !column.member.is_empty())
@@ -92,7 +98,7 @@ pub fn openings(
     let row: Vec<Vec<u8>> = shown.filter_map(|index| field(index, &told)).collect();
     Openings {
         key: opening(&key),
-        value: opening(&value(&row, plan, envelope)),
+        value: opening(&value(&row, &named, envelope)),
     }
 }
 
@@ -129,11 +135,11 @@ fn fields_of(fields: impl Iterator<Item = Vec<u8>>) -> Vec<u8> {
     out
 }
 
-fn value(row: &[Vec<u8>], plan: &Plan, envelope: Envelope) -> Vec<u8> {
+fn value(row: &[Vec<u8>], named: &dyn Fn(&str) -> String, envelope: Envelope) -> Vec<u8> {
     let image = |field: &str| {
         let mut out = fields_of(row.iter().cloned());
         out.extend_from_slice(b",\"optional\":true,\"name\":");
-        json::write_string(&mut out, &format!("{}.Value", plan.topic));
+        json::write_string(&mut out, &named("Value"));
         out.extend_from_slice(format!(",\"field\":\"{field}\"}}").as_bytes());
         out
     };
@@ -150,7 +156,7 @@ fn value(row: &[Vec<u8>], plan: &Plan, envelope: Envelope) -> Vec<u8> {
         fields.push(plain(("op", "string", false)));
         fields.extend(clocks.map(plain));
     }
-    let mut out = structure(fields.into_iter(), &format!("{}.Envelope", plan.topic));
+    let mut out = structure(fields.into_iter(), &named("Envelope"));
     if !old {
         out.pop();
         out.extend_from_slice(b",\"version\":2}");
@@ -256,8 +262,8 @@ impl Semantic {
             .extend(told.filter_map(|(name, value)| Some((name, value?))));
     }
 
-    /// The whole schema of a column.
-    fn field(&self, column: &ColumnShape, cell: &Cell) -> Vec<u8> {
+    /// The whole schema of a column, which records call `name`.
+    fn field(&self, column: &ColumnShape, cell: &Cell, name: &str) -> Vec<u8> {
         let mut out = vec![b'{'];
         out.extend_from_slice(self.kind.as_bytes());
         // A geometry may be null whatever its column says.
@@ -287,7 +293,7 @@ impl Semantic {
             out.extend_from_slice(&default);
         }
         out.extend_from_slice(b",\"field\":");
-        json::write_string(&mut out, &column.name);
+        json::write_string(&mut out, name);
         out.push(b'}');
         out
     }

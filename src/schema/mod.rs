@@ -10,5 +10,6 @@ pub mod definitions;
 pub mod lesson;
 pub mod mask;
 pub mod merge;
+mod names;
 pub mod plan;
 pub mod table_map;

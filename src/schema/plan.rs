@@ -3,15 +3,20 @@
 //! Takes a [`Shape`], gives a [`Plan`] that is shared and never changes. What a record of the table will
 //! always say stands here as bytes; what differs from row to row is named by an operation.
 
+mod error;
+
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::config::modes::{InvalidTextMode, Modes};
-use crate::error::{Classify, Fault};
+pub use error::PlanError;
+
+use crate::config::modes::{Adjustment, InvalidTextMode, Modes};
 use crate::schema::columns::ColumnRules;
 use crate::schema::compile::{Trouble, compile_cell, no_date};
 use crate::schema::connect::Openings;
 use crate::schema::mask::Masked;
+use crate::schema::names;
 use crate::schema::table_map::{ColumnShape, Shape, code};
 use crate::text::charset::Charset;
 use crate::text::civil::{self, Civil};
@@ -303,90 +308,6 @@ pub enum Layout {
     Document(usize),
 }
 
-/// Why a table cannot be captured as it is.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum PlanError {
-    /// Names, key and charsets are missing.
-    #[error(
-        "the row metadata of {database}.{table} is MINIMAL: column names and the key are missing"
-    )]
-    MinimalMetadata {
-        /// Database.
-        database: String,
-        /// Table.
-        table: String,
-    },
-    /// A column's type is not known.
-    #[error("column {database}.{table}.{column} has the unknown type {code}")]
-    UnknownType {
-        /// Database.
-        database: String,
-        /// Table.
-        table: String,
-        /// Column.
-        column: String,
-        /// `enum_field_types`.
-        code: u8,
-    },
-    /// A column's collation is not known.
-    #[error("column {database}.{table}.{column} has the unknown collation {collation}")]
-    UnknownCollation {
-        /// Database.
-        database: String,
-        /// Table.
-        table: String,
-        /// Column.
-        column: String,
-        /// Collation id.
-        collation: u16,
-    },
-    /// More columns than a key may have.
-    #[error("the key of {database}.{table} has {columns} columns, more than {KEY_COLUMNS_MAX}")]
-    WideKey {
-        /// Database.
-        database: String,
-        /// Table.
-        table: String,
-        /// Columns of the key.
-        columns: usize,
-    },
-    /// A label of ENUM or SET is no text of its charset.
-    #[error("a label of column {database}.{table}.{column} is not valid in its charset")]
-    BadLabel {
-        /// Database.
-        database: String,
-        /// Table.
-        table: String,
-        /// Column.
-        column: String,
-    },
-}
-
-impl Classify for PlanError {
-    fn fault(&self) -> Fault {
-        match self {
-            PlanError::MinimalMetadata { .. } | PlanError::WideKey { .. } => Fault::Operator,
-            PlanError::UnknownType { .. }
-            | PlanError::UnknownCollation { .. }
-            | PlanError::BadLabel { .. } => Fault::Data,
-        }
-    }
-
-    fn remedy(&self) -> Option<Cow<'static, str>> {
-        Some(Cow::Borrowed(match self {
-            PlanError::MinimalMetadata { .. } => {
-                "SET PERSIST binlog_row_metadata = 'FULL'; what is logged before stays unreadable: remove \
-                 the stored position to start after it"
-            }
-            PlanError::UnknownType { .. } | PlanError::UnknownCollation { .. } => {
-                "upgrade remora to a release that knows this server version, or exclude the table"
-            }
-            PlanError::WideKey { .. } => "name fewer columns in capture.key_columns",
-            PlanError::BadLabel { .. } => "ALTER TABLE … MODIFY the column with valid labels",
-        }))
-    }
-}
-
 impl Plan {
     /// `database.table`, for errors.
     pub fn name(&self) -> String {
@@ -430,7 +351,8 @@ impl Plan {
                 columns: shape.primary_key.len(),
             });
         }
-        let mut columns = Vec::with_capacity(shape.columns.len());
+        let name = |column| names::field(column, modes.names.fields);
+        let mut columns: Vec<Column> = Vec::with_capacity(shape.columns.len());
         let mut opening = b'{';
         for (index, column) in shape.columns.iter().enumerate() {
             let key_part = shape.primary_key.iter().position(|part| *part == index);
@@ -442,7 +364,7 @@ impl Plan {
             let cell = cell.map_err(|trouble| trouble.of(shape, column))?;
             let mut member = Vec::new();
             if shown && !matches!(cell, Cell::Hidden(_)) {
-                member = json_member(opening, &column.name);
+                member = json_member(opening, &name(&column.name));
                 opening = b',';
             }
             let compiled = Column {
@@ -456,16 +378,17 @@ impl Plan {
             let masked = masks.get_mut(index).and_then(Option::take);
             columns.push(compiled.placed(shown, masked));
         }
+        check_names(shape, &columns, modes)?;
         let key = shape
             .primary_key
             .iter()
             .enumerate()
             .filter_map(|(part, index)| {
-                let name = &shape.columns.get(*index)?.name;
+                let name = name(&shape.columns.get(*index)?.name);
                 Some(KeyColumn {
                     column: *index,
                     key_only: columns.get(*index)?.key_only.is_some(),
-                    member: json_member(if part == 0 { b'{' } else { b',' }, name),
+                    member: json_member(if part == 0 { b'{' } else { b',' }, &name),
                 })
             });
         let (database_json, table_json) = (json_string(&database), json_string(&table));
@@ -480,6 +403,30 @@ impl Plan {
             openings: None,
         })
     }
+}
+
+/// Columns whose names differ only in what adjusting takes away would be one member of a record.
+fn check_names(shape: &Shape, columns: &[Column], modes: &Modes) -> Result<(), PlanError> {
+    if modes.names.fields == Adjustment::None {
+        return Ok(());
+    }
+    let mut seen: HashMap<Cow<'_, str>, &str> = HashMap::new();
+    let shown = columns
+        .iter()
+        .filter(|column| !column.member.is_empty() || column.key_part.is_some());
+    for column in shown {
+        let name = names::field(&column.name, modes.names.fields);
+        if let Some(first) = seen.insert(name.clone(), &column.name) {
+            return Err(PlanError::SameName {
+                database: shape.database.clone(),
+                table: shape.table.clone(),
+                first: first.to_owned(),
+                second: column.name.clone(),
+                name: name.into_owned(),
+            });
+        }
+    }
+    Ok(())
 }
 
 impl Column {

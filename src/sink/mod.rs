@@ -2,6 +2,7 @@
 //!
 //! A sink never decides what to do about a failure: it reports it and stops taking batches.
 
+pub mod avro;
 pub mod batch;
 pub mod extra;
 pub mod kafka;
@@ -23,6 +24,8 @@ use crate::error::Classify;
 use crate::error::Fault;
 use crate::kafka::ClientError;
 use crate::kafka::TopicError;
+use avro::AvroError;
+use avro::registry::RegistryError;
 use batch::Batch;
 use batch::BatchSeq;
 
@@ -140,6 +143,12 @@ pub enum SinkError {
     /// A topic is denied, refused or not available.
     #[error(transparent)]
     Topic(#[from] TopicError),
+    /// A record cannot be Avro.
+    #[error(transparent)]
+    Avro(Box<AvroError>),
+    /// The schema registry does not take a schema.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
     /// No Kafka client could be made.
     #[error(transparent)]
     Client(#[from] ClientError),
@@ -182,6 +191,12 @@ pub enum SinkError {
     ThreadLost,
 }
 
+impl From<AvroError> for SinkError {
+    fn from(error: AvroError) -> SinkError {
+        SinkError::Avro(Box::new(error))
+    }
+}
+
 impl Classify for SinkError {
     fn fault(&self) -> Fault {
         match self {
@@ -199,6 +214,8 @@ impl Classify for SinkError {
             | SinkError::OutputClosed => Fault::Operator,
             SinkError::Topic(error) => error.fault(),
             SinkError::Client(error) => error.fault(),
+            SinkError::Avro(error) => error.fault(),
+            SinkError::Registry(error) => error.fault(),
             SinkError::Broken { .. } | SinkError::ThreadLost => Fault::Bug,
         }
     }
@@ -228,6 +245,8 @@ impl Classify for SinkError {
             ),
             SinkError::Topic(error) => error.remedy(),
             SinkError::Client(error) => error.remedy(),
+            SinkError::Avro(error) => error.remedy(),
+            SinkError::Registry(error) => error.remedy(),
             SinkError::Locked { .. } => {
                 Some("stop the other process, or write to another file".into())
             }

@@ -1,6 +1,8 @@
 //! The single integration binary: one module a topic.
 
 #[cfg(test)]
+mod avro;
+#[cfg(test)]
 mod binlogs;
 #[cfg(test)]
 mod check;

@@ -5,8 +5,12 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use crate::config::{Database, Sink as SinkSettings};
+use crate::error::Fault;
+use crate::metrics::{Meters, Trouble};
 use crate::pipeline::error::Error;
 use crate::pipeline::run::state_thread::Message;
+use crate::sink::avro::AvroSink;
+use crate::sink::avro::registry::{Notice, Notices};
 use crate::sink::batch::Batch;
 use crate::sink::kafka::KafkaSink;
 use crate::sink::lines::LinesSink;
@@ -29,9 +33,9 @@ impl Outlet {
     ///
     /// # Errors
     /// What the sink says.
-    pub fn open(database: &Database) -> Result<Outlet, Error> {
+    pub fn open(database: &Database, meters: &Arc<Meters>) -> Result<Outlet, Error> {
         let (messages, inbox) = mpsc::channel();
-        let (sink, stop) = open_sink(database, &messages)?;
+        let (sink, stop) = with_registry(database, meters, open_sink(database, &messages)?)?;
         Ok(Outlet {
             sink,
             stop,
@@ -70,6 +74,50 @@ fn open_sink(
             let sink = KafkaSink::new(kafka, &client_id, &headers, deliveries)?;
             let stop = sink.stop();
             (Box::new(sink), Arc::new(move || stop.cancel()))
+        }
+    })
+}
+
+/// Puts Avro in front of a sink, where records are to be that.
+fn with_registry(
+    database: &Database,
+    meters: &Arc<Meters>,
+    (sink, stop): (Box<dyn Sink>, StopSink),
+) -> Result<(Box<dyn Sink>, StopSink), Error> {
+    let Some(registry) = &database.registry else {
+        return Ok((sink, stop));
+    };
+    let sink = AvroSink::new(sink, registry, notices(database, meters))?;
+    let registry = sink.stop();
+    let stop_all = move || {
+        registry.cancel();
+        stop();
+    };
+    Ok((Box::new(sink), Arc::new(stop_all)))
+}
+
+/// What is seen of a registry: in the log, the metrics and the status.
+fn notices(database: &Database, meters: &Arc<Meters>) -> Notices {
+    let (name, meters) = (database.name.clone(), Arc::clone(meters));
+    Arc::new(move |notice| match notice {
+        Notice::Asked => meters.registry_requests.inc(),
+        Notice::Answered => {
+            if meters.registry_waiting.get() > 0 {
+                tracing::info!(database = name, "the schema registry answers again");
+            }
+            meters.registry_waiting.set(0);
+            meters.set_waiting(None);
+        }
+        Notice::Failed { url, reason, wait } => {
+            let message = format!("records wait for the schema registry at {url}: {reason}");
+            tracing::warn!(database = name, error = message, ?wait, "trying again");
+            meters.registry_errors.inc();
+            meters.registry_waiting.set(1);
+            meters.set_waiting(Some(Trouble {
+                fault: Fault::Transient,
+                message,
+                remedy: Some("start the registry, or correct registry.url".to_owned()),
+            }));
         }
     })
 }

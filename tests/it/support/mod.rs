@@ -11,6 +11,7 @@ pub(crate) mod golden;
 pub(crate) mod kafka;
 pub(crate) mod leash;
 pub(crate) mod mysql;
+pub(crate) mod registry;
 pub(crate) mod remora;
 
 use std::net::TcpListener;

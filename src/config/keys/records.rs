@@ -1,9 +1,9 @@
-//! The keys of a database's file, in the order of the reference.
+//! The keys of a database's file that say what is read and what records look like, in the order of the reference.
 
 use super::{Key, Kind, Unset};
 
-/// The keys of a file in `databases/`.
-pub(in crate::config) static DATABASE: &[Key] = &[
+/// Up to the sink.
+pub(in crate::config) static RECORDS: &[Key] = &[
     Key {
         path: "topic_prefix",
         kind: Kind::Text,
@@ -331,6 +331,24 @@ pub(in crate::config) static DATABASE: &[Key] = &[
         about: "The same by type (`datatype.propagate.source.type`): regular expressions on the whole of `database.table.TYPE`, such as `'.*\\.DECIMAL'`.",
     },
     Key {
+        path: "envelope.format",
+        kind: Kind::Word(&["json", "avro"]),
+        unset: Unset::Is("\"json\""),
+        about: "What keys and values are as bytes: JSON, or Avro as Confluent's AvroConverter writes it, with its schemas in a registry: see `[registry]` and docs/avro.md. Avro needs a sink of type `kafka`.",
+    },
+    Key {
+        path: "envelope.schema_names",
+        kind: Kind::Word(&["none", "avro", "avro_unicode"]),
+        unset: Unset::Is("\"none\""),
+        about: "What becomes of names of schemas that Avro does not take, in JSON too (`schema.name.adjustment.mode`): nothing, `_` for each such character, or `_uXXXX`.",
+    },
+    Key {
+        path: "envelope.field_names",
+        kind: Kind::Word(&["none", "avro", "avro_unicode"]),
+        unset: Unset::Is("\"none\""),
+        about: "The same for names of columns in keys and values (`field.name.adjustment.mode`). Two columns that would have one name stop the table.",
+    },
+    Key {
         path: "envelope.version",
         kind: Kind::Word(&["3", "1.9"]),
         unset: Unset::Is("\"3\""),
@@ -412,126 +430,5 @@ pub(in crate::config) static DATABASE: &[Key] = &[
             example: r#""UPDATE ops.heartbeat SET at = NOW()""#,
         },
         about: "A statement that is run on the server each `heartbeat.interval_ms` (`heartbeat.action.query`); the account needs the privileges for it.",
-    },
-    Key {
-        path: "sink.type",
-        kind: Kind::Word(&["kafka", "stdout", "file"]),
-        unset: Unset::Is(r#""kafka""#),
-        about: "Where records go. `stdout` and `file` write one JSON object a line.",
-    },
-    Key {
-        path: "sink.path",
-        kind: Kind::Text,
-        unset: Unset::Nothing {
-            example: r#""shop.jsonl""#,
-        },
-        about: "The file that a sink of type `file` appends to; required there.",
-    },
-    Key {
-        path: "kafka.brokers",
-        kind: Kind::Text,
-        unset: Unset::Required {
-            example: r#""kafka-1.example.com:9092,kafka-2.example.com:9092""#,
-        },
-        about: "Brokers to ask first (`bootstrap.servers`); required for a sink of type `kafka`.",
-    },
-    Key {
-        path: "kafka.partitions",
-        kind: Kind::Integer {
-            min: 1,
-            max: 1_000_000,
-        },
-        unset: Unset::Is("1"),
-        about: "Partitions of a topic that remora creates. Existing topics keep theirs.",
-    },
-    Key {
-        path: "kafka.replication",
-        kind: Kind::Integer {
-            min: -1,
-            max: 32_767,
-        },
-        unset: Unset::Is("-1"),
-        about: "Replication factor of a topic that remora creates; -1 leaves it to the broker.",
-    },
-    Key {
-        path: "kafka.in_flight_bytes_max",
-        kind: Kind::Bytes {
-            min: 1 << 20,
-            max: 1 << 40,
-        },
-        unset: Unset::Is(r#""8MiB""#),
-        about: "Records handed to librdkafka and not acknowledged yet, each counted with 256 bytes more. Reading waits when they are this many.",
-    },
-    Key {
-        path: "kafka.properties",
-        kind: Kind::Settings,
-        unset: Unset::Is("{}"),
-        about: "librdkafka settings by their own names, such as `security.protocol`, `sasl.username`, `compression.type` or `linger.ms`. Those that a promise of remora fixes are refused, and so are secrets.",
-    },
-    Key {
-        path: "kafka.properties_files",
-        kind: Kind::Files,
-        unset: Unset::Is("{}"),
-        about: "Files that hold librdkafka settings, such as `\"sasl.password\" = \"/run/secrets/kafka_password\"`; treated as `mysql.password_file`.",
-    },
-    Key {
-        path: "checkpoint.store",
-        kind: Kind::Word(&["kafka", "file"]),
-        unset: Unset::Derived {
-            rule: "`kafka` for a sink of type `kafka`, else `file`",
-            example: r#""kafka""#,
-        },
-        about: "Where the position is kept. `kafka` needs a sink of type `kafka`: one record per database in a compacted topic.",
-    },
-    Key {
-        path: "checkpoint.topic",
-        kind: Kind::Text,
-        unset: Unset::Is(r#""remora.positions""#),
-        about: "The topic of `checkpoint.store = \"kafka\"`.",
-    },
-    Key {
-        path: "checkpoint.path",
-        kind: Kind::Text,
-        unset: Unset::Derived {
-            rule: "`state/NAME.position`, NAME being the file's name without `.toml`",
-            example: r#""state/shop.position""#,
-        },
-        about: "The file of `checkpoint.store = \"file\"`; relative to the folder that remora is started in.",
-    },
-    Key {
-        path: "checkpoint.interval_ms",
-        kind: Kind::Integer {
-            min: 1,
-            max: 600_000,
-        },
-        unset: Unset::Is("500"),
-        about: "Milliseconds between two writes of a position that moved. After a crash, what was sent since the last write is sent again.",
-    },
-    Key {
-        path: "spool.path",
-        kind: Kind::Text,
-        unset: Unset::Derived {
-            rule: "`state/NAME.spool`, NAME being the file's name without `.toml`",
-            example: r#""state/shop.spool""#,
-        },
-        about: "Folder for the records of transactions that must wait for their end: XA transactions until they are committed, and those of which the server says that a part could be rolled back. Made when it is needed, emptied at the end.",
-    },
-    Key {
-        path: "spool.memory_bytes_max",
-        kind: Kind::Bytes {
-            min: 1024,
-            max: 1 << 40,
-        },
-        unset: Unset::Is(r#""4MiB""#),
-        about: "How much of them waits in memory; the rest goes to the folder.",
-    },
-    Key {
-        path: "spool.bytes_max",
-        kind: Kind::Bytes {
-            min: 0,
-            max: 1 << 60,
-        },
-        unset: Unset::Is(r#""16GiB""#),
-        about: "What they may take in the folder; the database stops where that is not enough.",
     },
 ];
