@@ -122,8 +122,7 @@ impl Classify for AvroError {
     fn remedy(&self) -> Option<Cow<'static, str>> {
         Some(Cow::Borrowed(match self {
             AvroError::SchemaName { .. } => {
-                "set envelope.schema_names to \"avro\" (Debezium's schema.name.adjustment.mode); it cannot \
-                 help a database or table whose name begins with a digit: exclude or rename that"
+                "set envelope.schema_names to \"avro\" (Debezium's schema.name.adjustment.mode)"
             }
             AvroError::FieldName { .. } => {
                 "set envelope.field_names to \"avro\" (Debezium's field.name.adjustment.mode), or leave the \

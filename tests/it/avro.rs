@@ -28,8 +28,11 @@ fn add_pair(
         let avro = if format == "avro" { avro } else { String::new() };
         let position = config.path().join(format!("{format}.position"));
         let spool = config.path().join(format!("{format}.spool"));
-        // In both: names are members of JSON too.
-        let names = "envelope.schema_names = \"avro\"\nenvelope.field_names = \"avro\"\n";
+        // In both: names are members of JSON too. A case may have its own.
+        let names = match keys.contains("envelope.schema_names") {
+            true => "",
+            false => "envelope.schema_names = \"avro\"\nenvelope.field_names = \"avro\"\n",
+        };
         config.database(
             format,
             &format!(
