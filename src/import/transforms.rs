@@ -96,6 +96,11 @@ const CLASSES: &[Class] = &[
         ],
     },
     Class {
+        names: &["io.debezium.transforms.HeaderToValue"],
+        ours: "header_to_value",
+        options: &[("headers", List), ("fields", List), ("operation", Word)],
+    },
+    Class {
         names: &["io.debezium.transforms.partitions.PartitionRouting"],
         ours: "partition",
         options: &[
