@@ -6,7 +6,7 @@
 //! no transform is configured.
 
 pub mod error;
-mod expand;
+pub(crate) mod expand;
 mod expression;
 mod header_to_value;
 mod json;
