@@ -12,6 +12,7 @@ use serde::de::IgnoredAny;
 
 use crate::checkpoint::record;
 use crate::config::modes::{Envelope, EnvelopeVersion, Modes};
+use crate::config::transforms::Expand;
 use crate::config::{RowImage, Skipped, TableLists, TopicNaming};
 use crate::cursor::Cursor;
 use crate::decode::image::{self, ImageError, Sparse};
@@ -35,6 +36,7 @@ use crate::source::payload::{Inflater, Limits};
 use crate::source::statement::Statement;
 use crate::sql::definition::Name;
 use crate::sql::token::Modes as SqlModes;
+use crate::transform::expand::expand;
 use crate::xa::Xid;
 
 /// One target.
@@ -108,11 +110,39 @@ pub const TARGETS: &[Target] = &[
         },
     },
     Target {
+        name: "outbox_payload",
+        run: outbox_payload,
+        seeds: |_| vec![br#"{"a":[{"b":1,"c":null},{"d":1.5e3}],"e":[],"f":"\u00e9"}"#.to_vec()],
+    },
+    Target {
         name: "stream",
         run: stream,
         seeds: |log| vec![seeds::parts(log)],
     },
 ];
+
+/// What an outbox event's payload becomes: JSON, and a schema that is JSON, or it stays as it is.
+fn outbox_payload(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else {
+        return;
+    };
+    for keep in [false, true] {
+        let options = Expand {
+            null_as_bytes: keep,
+            empty_array_as_texts: keep,
+        };
+        let Some(expanded) = expand(text, "payload", options) else {
+            continue;
+        };
+        assert!(text.starts_with('{'), "only objects are expanded");
+        for json in [&expanded.payload, &expanded.schema] {
+            assert!(serde_json::from_str::<IgnoredAny>(json).is_ok(), "{json}");
+        }
+        // What is expanded is expanded to itself.
+        let again = expand(&expanded.payload, "payload", options);
+        assert_eq!(again.map(|again| again.payload), Some(expanded.payload));
+    }
+}
 
 /// The target of a name.
 pub fn find(name: &str) -> Option<&'static Target> {

@@ -11,8 +11,9 @@ use super::layer::Context;
 use super::raw::RawOption;
 use super::similar;
 use super::transforms::{
-    Additional, ContentRoute, DeleteMode, Expand, Expression, Filter, InvalidOperation, KeyField,
-    Kind, NullMode, Outbox, Partition, Placement, Reference, Route, Transform, Unwrap,
+    Additional, ContentRoute, DeleteMode, Expand, Expression, Filter, HeaderField, HeaderToValue,
+    InvalidOperation, KeyField, Kind, NullMode, Outbox, Partition, Placement, Reference, Route,
+    Transform, Unwrap,
 };
 use crate::text::rewrite::{Rewrite, RewriteError, whole};
 
@@ -61,13 +62,15 @@ impl Options<'_> {
             Some("route") => self.route().map(Kind::Route),
             Some("filter") => self.filter().map(Kind::Filter),
             Some("content_route") => self.content_route().map(Kind::ContentRoute),
+            Some("header_to_value") => Some(Kind::HeaderToValue(self.header_to_value())),
             Some("partition") => Some(Kind::Partition(self.partition())),
             found => {
                 let problem = match found {
                     Some(found) => format!("{found:?} is no type of transform"),
                     None => "is required and not set".to_owned(),
                 };
-                let remedy = "take \"outbox\", \"unwrap\", \"route\", \"filter\", \"content_route\" or \"partition\"";
+                let remedy = "take \"outbox\", \"unwrap\", \"route\", \"filter\", \"content_route\", \
+                              \"header_to_value\" or \"partition\"";
                 self.report("type", &problem, remedy);
                 return None;
             }
@@ -263,6 +266,37 @@ impl Options<'_> {
             ("evaluate", NullMode::Evaluate),
         ];
         self.word("null_handling_mode", NullMode::Keep, &modes)
+    }
+
+    fn header_to_value(&mut self) -> HeaderToValue {
+        let (headers, fields) = (self.list("headers"), self.list("fields"));
+        if headers.is_empty() || headers.len() != fields.len() {
+            let problem = "expected one name for each of headers, of which there is at least one";
+            self.report(
+                "fields",
+                problem,
+                "list the members in the order of the headers",
+            );
+        }
+        if !self.options.contains_key("operation") {
+            self.report(
+                "operation",
+                "is required and not set",
+                "take \"move\" or \"copy\"",
+            );
+        }
+        let operations = [("move", true), ("copy", false)];
+        let path = |field: &str| field.split('.').map(str::to_owned).collect();
+        let pairs = headers.into_iter().zip(&fields);
+        HeaderToValue {
+            fields: pairs
+                .map(|(header, field)| HeaderField {
+                    header,
+                    path: path(field),
+                })
+                .collect(),
+            removes: self.word("operation", false, &operations),
+        }
     }
 
     fn partition(&mut self) -> Partition {

@@ -34,6 +34,8 @@ pub enum Kind {
     Filter(Filter),
     /// `content_route`: Debezium's `ContentBasedRouter`.
     ContentRoute(ContentRoute),
+    /// `header_to_value`: Debezium's `HeaderToValue`.
+    HeaderToValue(HeaderToValue),
 }
 
 /// Options of `outbox`.
@@ -205,6 +207,24 @@ pub struct ContentRoute {
     pub topic: Expression,
     /// What becomes of records without a value.
     pub nulls: NullMode,
+}
+
+/// Options of `header_to_value`.
+#[derive(Clone, Debug)]
+pub struct HeaderToValue {
+    /// Which headers become which members.
+    pub fields: Vec<HeaderField>,
+    /// They are no headers any more then.
+    pub removes: bool,
+}
+
+/// A header that becomes a member of the value.
+#[derive(Clone, Debug)]
+pub struct HeaderField {
+    /// The header's name.
+    pub header: String,
+    /// The names on the way to the member.
+    pub path: Vec<String>,
 }
 
 /// `null.handling.mode`.

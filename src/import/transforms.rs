@@ -80,6 +80,7 @@ const CLASSES: &[Class] = &[
         names: &[
             "io.debezium.transforms.ByLogicalTableRouter",
             "io.debezium.transforms.ToLogicalTopicRouter",
+            REGEX_ROUTER,
         ],
         ours: "route",
         options: &[
@@ -95,6 +96,11 @@ const CLASSES: &[Class] = &[
         ],
     },
     Class {
+        names: &["io.debezium.transforms.HeaderToValue"],
+        ours: "header_to_value",
+        options: &[("headers", List), ("fields", List), ("operation", Word)],
+    },
+    Class {
         names: &["io.debezium.transforms.partitions.PartitionRouting"],
         ours: "partition",
         options: &[
@@ -104,6 +110,9 @@ const CLASSES: &[Class] = &[
         ],
     },
 ];
+
+/// Connect's own router, which changes nothing but the topic.
+const REGEX_ROUTER: &str = "org.apache.kafka.connect.transforms.RegexRouter";
 
 impl Translation {
     pub(super) fn transforms(&mut self) {
@@ -148,6 +157,17 @@ impl Translation {
             return;
         }
         self.older(&prefix, known.ours, &mut keys);
+        if class.trim() == REGEX_ROUTER {
+            keys.push(("key_enforce_uniqueness".to_owned(), "false".to_owned()));
+            for option in ["regex", "replacement"] {
+                if let Some(value) = self.take(&format!("{prefix}{option}")) {
+                    keys.push((format!("topic_{option}"), text(&value)));
+                }
+            }
+            let reason = "is route without a field in keys: with envelope.schemas, the schemas are named after the \
+                          new topic, which they are not in Connect";
+            self.find(&format!("{prefix}type"), Verdict::Look, reason);
+        }
         if class.ends_with("ToLogicalTopicRouter") {
             let name = format!("{prefix}key.field.name");
             let value = "__dbz__sourceIdentifier".to_owned();
@@ -460,5 +480,26 @@ mod tests {
         };
         assert_eq!(partition.fields, ["change.id", "source.table"]);
         assert_eq!(partition.partitions, 4);
+    }
+
+    #[test]
+    fn connects_own_router_changes_the_topic_alone() {
+        let import = import(
+            "transforms=r\ntransforms.r.type=org.apache.kafka.connect.transforms.RegexRouter\n\
+             transforms.r.regex=p\\\\.(.*)\ntransforms.r.replacement=$1\n",
+        );
+        let Kind::Route(route) = &loaded(&import)[0].kind else {
+            panic!("{}", import.toml);
+        };
+        assert!(route.key_field.is_none());
+        assert_eq!(route.topic.apply("p.d.t").as_deref(), Some("d.t"));
+        let look = import
+            .findings
+            .iter()
+            .filter(|found| found.verdict == Verdict::Look);
+        assert!(
+            look.into_iter()
+                .any(|found| found.property == "transforms.r.type")
+        );
     }
 }

@@ -3,6 +3,8 @@
 //! Takes the text, gives the schema that Debezium infers from it and the payload by that schema: numbers become
 //! int32, int64 or double, members without a type are left out. A text that has no such schema stays a text.
 
+use std::collections::HashMap;
+
 use super::json::{Object, Writer, elements, push_string, string};
 use super::schema::{as_field, new_struct, plain};
 use crate::config::transforms::Expand;
@@ -10,6 +12,10 @@ use crate::text::json;
 
 /// Objects and arrays within one another, beyond which a text stays a text.
 const DEPTH_MAX: usize = 100;
+/// Bytes of a payload that may always come of a text, and times its length: objects of one array lend each other their
+/// members, so that little text could become very much.
+const BYTES_ALWAYS: usize = 16 << 20;
+const TIMES_MAX: usize = 4;
 
 /// The type of a value.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,15 +40,15 @@ struct Struct {
 
 /// The payload with its schema.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Expanded {
+pub(crate) struct Expanded {
     /// Connect's schema.
-    pub(super) schema: String,
+    pub(crate) schema: String,
     /// JSON by that schema.
-    pub(super) payload: String,
+    pub(crate) payload: String,
 }
 
 /// Expands a text; `None` where it is to stay one. The struct takes the name of the field.
-pub(super) fn expand(text: &str, field: &str, options: Expand) -> Option<Expanded> {
+pub(crate) fn expand(text: &str, field: &str, options: Expand) -> Option<Expanded> {
     // An array has no schema that a payload can have.
     if !text.starts_with('{') {
         return None;
@@ -54,7 +60,9 @@ pub(super) fn expand(text: &str, field: &str, options: Expand) -> Option<Expande
     let inference = Inference { options };
     let kind = inference.infer(object, Some(field), DEPTH_MAX)??;
     let mut payload = String::with_capacity(text.len());
-    write(&mut payload, object, &kind, DEPTH_MAX)?;
+    let bytes_left = text.len().saturating_mul(TIMES_MAX).max(BYTES_ALWAYS);
+    let mut printer = Printer { bytes_left };
+    printer.write(&mut payload, object, &kind, DEPTH_MAX)?;
     Some(Expanded {
         schema: kind.schema(),
         payload,
@@ -114,18 +122,17 @@ impl Inference {
         }
         match kind_of(first.bytes().next()?) {
             '{' => {
-                let mut merged: Option<Struct> = None;
+                let mut merged: Option<Merged> = None;
                 for text in elements.iter().filter(|text| **text != "null") {
                     let Some(Type::Struct(found)) = self.infer(text, name, depth)? else {
                         return None;
                     };
-                    merged = Some(match merged {
-                        Some(merged) if merged.fields == found.fields => merged,
-                        Some(merged) => merge(merged, found),
-                        None => found,
-                    });
+                    match &mut merged {
+                        Some(merged) => merged.add(found),
+                        None => merged = Some(Merged::of(found)),
+                    }
                 }
-                merged.map(Type::Struct)
+                merged.map(|merged| Type::Struct(merged.whole))
             }
             '0' => {
                 let kind = number(first)?;
@@ -153,8 +160,10 @@ fn kind_of(byte: u8) -> char {
 /// A member that is there twice counts at its first place with its last value.
 fn last_ones<'a, 'b>(object: &'b Object<'a>) -> Vec<(&'b str, &'a str)> {
     let mut members: Vec<(&str, &str)> = Vec::new();
+    let mut places: HashMap<&str, usize> = HashMap::new();
     for (name, value) in object.members() {
-        match members.iter_mut().find(|(known, _)| *known == name) {
+        let place = *places.entry(name).or_insert(members.len());
+        match members.get_mut(place) {
             Some(known) => known.1 = value,
             None => members.push((name, value)),
         }
@@ -162,16 +171,36 @@ fn last_ones<'a, 'b>(object: &'b Object<'a>) -> Vec<(&'b str, &'a str)> {
     members
 }
 
-fn merge(mut left: Struct, right: Struct) -> Struct {
-    for (name, kind) in right.fields {
-        match left.fields.iter_mut().find(|(known, _)| *known == name) {
-            Some((_, known)) if *known == Type::Bytes => *known = kind,
-            Some(_) => {}
-            None => left.fields.push((name, kind)),
+/// The one struct of all objects of an array.
+struct Merged {
+    whole: Struct,
+    places: HashMap<String, usize>,
+}
+
+impl Merged {
+    fn of(whole: Struct) -> Merged {
+        let names = whole.fields.iter().map(|(name, _)| name.clone());
+        Merged {
+            places: names.zip(0..).collect(),
+            whole,
         }
     }
-    left.optional = false;
-    left
+
+    fn add(&mut self, other: Struct) {
+        if self.whole.fields == other.fields {
+            return;
+        }
+        self.whole.optional = false;
+        let fields = &mut self.whole.fields;
+        for (name, kind) in other.fields {
+            let place = *self.places.entry(name.clone()).or_insert(fields.len());
+            match fields.get_mut(place) {
+                Some((_, known)) if *known == Type::Bytes => *known = kind,
+                Some(_) => {}
+                None => fields.push((name, kind)),
+            }
+        }
+    }
 }
 
 /// The type of a number as Jackson reads it; `None` for a whole number beyond 64 bits.
@@ -190,69 +219,81 @@ fn number(text: &str) -> Option<Type> {
     })
 }
 
-/// Writes a value by its type; `None` where it is not of that type.
-fn write(out: &mut String, text: &str, kind: &Type, depth: usize) -> Option<()> {
-    let depth = depth.checked_sub(1)?;
-    if text == "null" {
-        let required = matches!(
-            kind,
-            Type::Struct(Struct {
-                optional: false,
-                ..
-            })
-        );
-        out.push_str("null");
-        return (!required).then_some(());
-    }
-    match kind {
-        Type::Text => push_string(out, &string(text)?),
-        Type::Boolean => out.push_str(text.starts_with(['t', 'f']).then_some(text)?),
-        Type::Int32 | Type::Int64 => {
-            if number(text).as_ref() != Some(kind) {
-                return None;
-            }
-            out.push_str(&text.parse::<i64>().ok()?.to_string());
-        }
-        Type::Double => {
-            if number(text) != Some(Type::Double) {
-                return None;
-            }
-            let mut digits = Vec::new();
-            json::write_f64(&mut digits, text.parse().ok()?);
-            out.push_str(&String::from_utf8_lossy(&digits));
-        }
-        Type::Bytes => return None,
-        Type::Array(element) => {
-            out.push('[');
-            for (index, text) in elements(text)?.into_iter().enumerate() {
-                if index > 0 {
-                    out.push(',');
-                }
-                write(out, text, element, depth)?;
-            }
-            out.push(']');
-        }
-        Type::Struct(fields) => out.push_str(&structure(text, fields, depth)?),
-    }
-    Some(())
+/// Writes values by their types, up to a limit.
+struct Printer {
+    bytes_left: usize,
 }
 
-fn structure(text: &str, kind: &Struct, depth: usize) -> Option<String> {
-    let object = Object::read(text)?;
-    let members = last_ones(&object);
-    let mut writer = Writer::new(text.len());
-    for (name, kind) in &kind.fields {
-        let member = members.iter().find(|(member, _)| member == name);
-        let mut value = String::new();
-        write(
-            &mut value,
-            member.map_or("null", |(_, value)| *value),
-            kind,
-            depth,
-        )?;
-        writer.member(name, &value);
+impl Printer {
+    /// Writes a value by its type; `None` where it is not of that type, or too much.
+    fn write(&mut self, out: &mut String, text: &str, kind: &Type, depth: usize) -> Option<()> {
+        let depth = depth.checked_sub(1)?;
+        if text == "null" {
+            let Type::Struct(Struct { optional, .. }) = kind else {
+                return self.push(out, text);
+            };
+            return optional.then(|| self.push(out, text))?;
+        }
+        match kind {
+            Type::Text => {
+                self.spend(text.len())?;
+                push_string(out, &string(text)?);
+            }
+            Type::Boolean => self.push(out, text.starts_with(['t', 'f']).then_some(text)?)?,
+            Type::Int32 | Type::Int64 => {
+                if number(text).as_ref() != Some(kind) {
+                    return None;
+                }
+                self.push(out, &text.parse::<i64>().ok()?.to_string())?;
+            }
+            Type::Double => {
+                if number(text) != Some(Type::Double) {
+                    return None;
+                }
+                let mut digits = Vec::new();
+                json::write_f64(&mut digits, text.parse().ok()?);
+                self.push(out, &String::from_utf8_lossy(&digits))?;
+            }
+            Type::Bytes => return None,
+            Type::Array(element) => {
+                out.push('[');
+                for (index, text) in elements(text)?.into_iter().enumerate() {
+                    if index > 0 {
+                        out.push(',');
+                    }
+                    self.write(out, text, element, depth)?;
+                }
+                out.push(']');
+            }
+            Type::Struct(kind) => out.push_str(&self.structure(text, kind, depth)?),
+        }
+        Some(())
     }
-    Some(writer.end())
+
+    fn structure(&mut self, text: &str, kind: &Struct, depth: usize) -> Option<String> {
+        let object = Object::read(text)?;
+        let members: HashMap<&str, &str> = last_ones(&object).into_iter().collect();
+        let mut writer = Writer::new(text.len());
+        for (name, kind) in &kind.fields {
+            self.spend(name.len())?;
+            let mut value = String::new();
+            let member = members.get(name.as_str()).copied();
+            self.write(&mut value, member.unwrap_or("null"), kind, depth)?;
+            writer.member(name, &value);
+        }
+        Some(writer.end())
+    }
+
+    fn push(&mut self, out: &mut String, text: &str) -> Option<()> {
+        self.spend(text.len())?;
+        out.push_str(text);
+        Some(())
+    }
+
+    fn spend(&mut self, bytes: usize) -> Option<()> {
+        self.bytes_left = self.bytes_left.checked_sub(bytes)?;
+        Some(())
+    }
 }
 
 impl Type {
@@ -340,6 +381,13 @@ mod tests {
         ] {
             assert_eq!(expand(text, "payload", IGNORE), None, "{text}");
         }
+        // Each of so many objects would have the members of all.
+        let objects: Vec<String> = (0..5000).map(|n| format!("{{\"member-{n}\":1}}")).collect();
+        let wide = format!("{{\"a\":[{}]}}", objects.join(","));
+        assert_eq!(expand(&wide, "payload", IGNORE), None);
+        let members: Vec<String> = (0..50_000).map(|n| format!("\"{n}\":1")).collect();
+        let long = format!("{{{}}}", members.join(","));
+        assert_eq!(payload(&long, IGNORE).as_deref(), Some(long.as_str()));
         let deep = format!("{{\"a\":{}{}}}", "[".repeat(200), "]".repeat(200));
         assert_eq!(expand(&deep, "payload", IGNORE), None);
     }

@@ -17,7 +17,7 @@ pub(super) fn filter<'a>(
     options: &Filter,
     message: Message<'a>,
 ) -> Result<Option<Message<'a>>, Problem> {
-    if message.value.is_none() {
+    if message.is_null() {
         match options.nulls {
             NullMode::Keep => return Ok(Some(message)),
             NullMode::Drop => return Ok(None),
@@ -35,7 +35,7 @@ pub(super) fn content_route<'a>(
     options: &ContentRoute,
     mut message: Message<'a>,
 ) -> Result<Option<Message<'a>>, Problem> {
-    if message.value.is_none() {
+    if message.is_null() {
         match options.nulls {
             NullMode::Keep => return Ok(Some(message)),
             NullMode::Drop => return Ok(None),

@@ -56,6 +56,8 @@ pub(super) struct Message<'a> {
     pub(super) envelope: bool,
     /// What is unusual about it.
     pub(super) extra: Extra<'a>,
+    /// Where records carry schemas, those of the headers that transforms have added.
+    header_schemas: Vec<(String, String)>,
     /// As it was: the links to other keys and the change id do not change.
     record: Record,
 }
@@ -81,6 +83,7 @@ impl<'a> Message<'a> {
                 Some(extra) => Extra::read(batch.part(extra)?)?,
                 None => Extra::default(),
             },
+            header_schemas: Vec::new(),
             record: *record,
         })
     }
@@ -89,6 +92,25 @@ impl<'a> Message<'a> {
     pub(super) fn add_header(&mut self, name: &str, json: impl Into<Cow<'a, str>>) {
         let value = HeaderValue::of_json(json);
         self.extra.headers.push((name.to_owned().into(), value));
+    }
+
+    /// Whether there is no value, or one that is null beside its schema.
+    pub(super) fn is_null(&self) -> bool {
+        let null = |value: &Part<'_>| &*value.payload == "null";
+        self.value.as_ref().is_none_or(null)
+    }
+
+    /// Notes the schema of a header.
+    pub(super) fn note_header_schema(&mut self, name: &str, schema: &str) {
+        let noted = (name.to_owned(), schema.to_owned());
+        self.header_schemas.push(noted);
+    }
+
+    /// The schema of a header, where it is known.
+    pub(super) fn header_schema(&self, name: &str) -> Option<&str> {
+        let mut noted = self.header_schemas.iter().rev();
+        let found = noted.find(|(header, _)| header == name);
+        found.map(|(_, schema)| schema.as_str())
     }
 
     /// Puts the record into a batch. `from` is the one that it was taken out of.

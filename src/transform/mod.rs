@@ -6,8 +6,9 @@
 //! no transform is configured.
 
 pub mod error;
-mod expand;
+pub(crate) mod expand;
 mod expression;
+mod header_to_value;
 mod json;
 mod message;
 mod outbox;
@@ -21,7 +22,7 @@ use std::sync::Arc;
 
 use regex::Regex;
 
-use crate::config::transforms::{ContentRoute, Filter, Kind, Transform};
+use crate::config::transforms::{ContentRoute, Filter, HeaderToValue, Kind, Transform};
 use crate::sink::Coordinates;
 use crate::sink::batch::{Batch, Record, Span};
 use crate::transform::error::{Problem, TransformError};
@@ -61,6 +62,7 @@ enum Step {
     Partition(Box<Partition>),
     Filter(Filter),
     ContentRoute(ContentRoute),
+    HeaderToValue(HeaderToValue),
 }
 
 /// Whether the transforms must see schemas, whatever the records carry in the end.
@@ -68,7 +70,7 @@ pub fn need_schemas(transforms: &[Transform]) -> bool {
     transforms.iter().any(|transform| match &transform.kind {
         Kind::Outbox(outbox) => outbox.timestamp.is_some(),
         Kind::Unwrap(unwrap) => unwrap.drop_fields_header.is_some(),
-        Kind::Route(_) | Kind::Filter(_) | Kind::ContentRoute(_) => false,
+        Kind::Route(_) | Kind::Filter(_) | Kind::ContentRoute(_) | Kind::HeaderToValue(_) => false,
         // Java's hash of a number depends on its type.
         Kind::Partition(_) => true,
     })
@@ -91,6 +93,7 @@ impl Chain {
                 Kind::Partition(options) => Step::Partition(Box::new(Partition::new(options))),
                 Kind::Filter(options) => Step::Filter(options),
                 Kind::ContentRoute(options) => Step::ContentRoute(options),
+                Kind::HeaderToValue(options) => Step::HeaderToValue(options),
             },
         };
         Some(Chain {
@@ -178,6 +181,7 @@ impl Step {
             Step::Partition(_) => "partition",
             Step::Filter(_) => "filter",
             Step::ContentRoute(_) => "content_route",
+            Step::HeaderToValue(_) => "header_to_value",
         }
     }
 
@@ -189,6 +193,7 @@ impl Step {
             Step::Partition(partition) => partition.apply(message),
             Step::Filter(options) => expression::filter(options, message),
             Step::ContentRoute(options) => expression::content_route(options, message),
+            Step::HeaderToValue(options) => header_to_value::apply(options, message),
         }
     }
 }

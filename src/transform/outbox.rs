@@ -55,7 +55,8 @@ impl Outbox {
         &mut self,
         mut message: Message<'a>,
     ) -> Result<Option<Message<'a>>, Problem> {
-        let Some(value) = message.value.take() else {
+        let present = message.value.take_if(|value| &*value.payload != "null");
+        let Some(value) = present else {
             return Ok(None);
         };
         if !message.envelope {
@@ -81,7 +82,7 @@ impl Outbox {
         let payload = row.get(&self.options.payload)?;
         message.extra.timestamp_ms = Some(self.timestamp(&row, &envelope)?);
         let id = row.get(&self.options.id)?;
-        message.add_header("id", id.to_owned());
+        row.add_header(&mut message, "id", (&self.options.id, id));
         let payload = self.payload(&row, payload)?;
         let topic = row.text(&self.options.route_by)?;
         let mut enveloped = Enveloped::new(&payload, self.bare);
@@ -179,7 +180,7 @@ impl Outbox {
         }
         let value = row.get(&field.field)?;
         match field.placement {
-            Placement::Header => message.add_header(&field.alias, value.to_owned()),
+            Placement::Header => row.add_header(message, &field.alias, (&field.field, value)),
             Placement::Envelope => {
                 let schema = row
                     .column(&field.field)
@@ -313,6 +314,14 @@ impl<'r> Row<'r> {
             field: field.to_owned(),
             expected: "a text",
         })
+    }
+
+    /// A column as a header.
+    fn add_header(&self, message: &mut Message<'_>, name: &str, (field, value): (&str, &str)) {
+        message.add_header(name, value.to_owned());
+        if let Some(column) = self.column(field) {
+            message.note_header_schema(name, &column.schema);
+        }
     }
 
     fn column(&self, field: &str) -> Option<&Column> {

@@ -141,8 +141,8 @@ impl Field<'_> {
         writer.end()
     }
 
-    /// The same type under another name, optional and without a default.
-    pub(super) fn copied_as(&self, field: &str) -> String {
+    /// The same type alone, optional and without a default.
+    pub(super) fn copied(&self) -> String {
         let mut writer = Writer::new(self.text.len());
         for (name, value) in self.members.members() {
             match name {
@@ -151,7 +151,6 @@ impl Field<'_> {
                 _ => writer.member(name, value),
             }
         }
-        writer.member("field", &quoted(field));
         writer.end()
     }
 }
@@ -206,7 +205,7 @@ mod tests {
             r#"{"type":"int32","optional":false,"default":1}"#
         );
         assert_eq!(
-            a.copied_as("x"),
+            as_field(&a.copied(), "x"),
             r#"{"type":"int32","optional":true,"field":"x"}"#
         );
         assert_eq!(as_field(&b.alone(), "b\""), b.text);

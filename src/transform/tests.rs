@@ -830,3 +830,93 @@ fn an_expression_tells_nothing_of_the_values() {
         assert_eq!(error.fault(), Fault::Operator);
     }
 }
+
+#[test]
+fn headers_become_members_of_the_value() {
+    let value = created("{\"id\":1}");
+    let unwrap = "type = \"unwrap\"\nadd_headers = \"op,source.ts_ms,table\"\n[[transforms]]\n";
+    let toml = "type = \"header_to_value\"\nheaders = \"__table,__op,none\"\nfields = \"t,o,n\"\noperation = ";
+    assert_eq!(
+        run(
+            &format!("{unwrap}{toml}\"move\""),
+            &[("p", "1", &value), ("p", "1", "")]
+        ),
+        [r#"p 1 {"id":1,"o":"c","t":"t"} {"headers":[["__source_ts_ms",5]]}"#]
+    );
+    assert_eq!(
+        run(&format!("{unwrap}{toml}\"copy\""), &[("p", "1", &value)]),
+        [
+            r#"p 1 {"id":1,"o":"c","t":"t"} {"headers":[["__op","c"],["__source_ts_ms",5],["__table","t"]]}"#
+        ]
+    );
+    // Without such a header, a record stays as it is.
+    assert_eq!(
+        run(&format!("{toml}\"move\""), &[("p", "1", &value)]),
+        [format!("p 1 {value}")]
+    );
+    let field = "id".to_owned();
+    let taken = format!("{unwrap}{toml}\"copy\"").replace("t,o,n", "t,id,n");
+    assert_eq!(
+        fails(&taken, &[("p", "1", &value)]).problem,
+        Problem::Taken { field }
+    );
+    let nested = format!("{unwrap}{toml}\"move\"").replace("t,o,n", "t,in.o,n");
+    let row = created("{\"id\":1,\"in\":{\"a\":2}}");
+    assert_eq!(
+        run(&nested, &[("p", "1", &row)]),
+        [r#"p 1 {"id":1,"in":{"a":2,"o":"c"},"t":"t"} {"headers":[["__source_ts_ms",5]]}"#]
+    );
+    let field = "in".to_owned();
+    assert_eq!(
+        fails(&nested, &[("p", "1", &value)]).problem,
+        Problem::NoField { field }
+    );
+}
+
+#[test]
+fn members_of_headers_bring_their_schemas() {
+    let columns = r#"{"type":"int32","optional":false,"field":"id"}"#;
+    let value = with_schema(columns, &created("{\"id\":1}"));
+    let toml = "type = \"unwrap\"\nadd_headers = \"source.ts_ms\"\n[[transforms]]\ntype = \"header_to_value\"\n\
+                headers = \"__source_ts_ms\"\nfields = \"at\"\noperation = \"move\"";
+    assert_eq!(
+        run_with(toml, &[("t", "", &value)]),
+        [
+            r#"t - {"schema":{"type":"struct","fields":[{"type":"int32","optional":false,"field":"id"},{"type":"int64","optional":true,"field":"at"}],"optional":false,"name":"p.d.o.Value"},"payload":{"id":1,"at":5}}"#
+        ]
+    );
+}
+
+#[test]
+fn a_value_that_is_null_counts_as_none() {
+    let delete = envelope("{\"id\":1}", "null", "d");
+    let unwrap = "type = \"unwrap\"\nadd_headers = \"op\"\n[[transforms]]\n";
+    let left = r#"t 1 null {"headers":[["__op","d"]]}"#;
+    for (next, expected) in [
+        ("type = \"outbox\"", vec![]),
+        ("type = \"unwrap\"", vec![]),
+        (
+            "type = \"filter\"\ncondition = \"value.op == 'c'\"",
+            vec![left],
+        ),
+        (
+            "type = \"header_to_value\"\nheaders = \"__op\"\nfields = \"op\"\noperation = \"move\"",
+            vec![left],
+        ),
+        (
+            "type = \"route\"\ntopic_regex = \"t\"\ntopic_replacement = \"t\"\nkey_enforce_uniqueness = false",
+            vec![r#"t {"id":1} null {"headers":[["__op","d"]]}"#],
+        ),
+    ] {
+        let key = if next.contains("route") {
+            "{\"id\":1}"
+        } else {
+            "1"
+        };
+        assert_eq!(
+            run(&format!("{unwrap}{next}"), &[("t", key, &delete)]),
+            expected,
+            "{next}"
+        );
+    }
+}

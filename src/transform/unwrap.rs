@@ -32,6 +32,8 @@ struct RowSchemas {
     null: Arc<str>,
     /// Of a row with what is added to it.
     row: Arc<str>,
+    /// Of the headers, by their names.
+    headers: Vec<(String, String)>,
 }
 
 /// An envelope's members.
@@ -56,7 +58,8 @@ impl Unwrap {
         &mut self,
         mut message: Message<'a>,
     ) -> Result<Option<Message<'a>>, Problem> {
-        let Some(value) = message.value.take() else {
+        let present = message.value.take_if(|value| &*value.payload != "null");
+        let Some(value) = present else {
             return Ok(self.tombstone(message));
         };
         if !message.envelope {
@@ -65,6 +68,11 @@ impl Unwrap {
         }
         let envelope = Envelope::read(&value.payload)?;
         self.add_headers(&envelope, &mut message);
+        if let Some(schemas) = self.schemas(&value, &envelope)? {
+            for (name, schema) in &schemas.headers {
+                message.note_header_schema(name, schema);
+            }
+        }
         let (row, deleted) = match (&envelope.after, &envelope.before) {
             (Some(after), _) => (after, false),
             (None, Some(before)) => (before, true),
@@ -290,7 +298,7 @@ impl RowSchemas {
         for added in &options.add_fields {
             if members.value(added).is_some() {
                 let schema = schema_of(&envelope, added).ok_or(Problem::Malformed)?;
-                fields.push(schema);
+                fields.push(super::schema::as_field(&schema, &added.name));
             }
         }
         let change = Change {
@@ -298,16 +306,21 @@ impl RowSchemas {
             stands_alone: true,
             ..Change::default()
         };
+        let header = |added: &Reference| {
+            let schema = schema_of(&envelope, added)?;
+            Some((added.name.clone(), schema))
+        };
         Ok(RowSchemas {
+            headers: options.add_headers.iter().filter_map(header).collect(),
             null: after.alone().into(),
             row: row.with(&change, &fields).into(),
         })
     }
 }
 
-/// The schema of a member of the envelope, as that of a field that is added to a row.
+/// The schema of a member of the envelope where it is added to a row or to the headers.
 fn schema_of(envelope: &Struct<'_>, added: &Reference) -> Option<String> {
-    let copied = |of: &Struct<'_>| Some(of.field(&added.field)?.copied_as(&added.name));
+    let copied = |of: &Struct<'_>| Some(of.field(&added.field)?.copied());
     let parent = match &added.parent {
         Some(parent) => Struct::read(envelope.field(parent)?.text).and_then(|of| copied(&of)),
         None => None,

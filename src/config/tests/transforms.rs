@@ -260,3 +260,14 @@ fn expressions_are_read_at_the_start() {
         );
     }
 }
+
+#[test]
+fn headers_and_fields_come_in_pairs() {
+    let found =
+        findings("[[transforms]]\ntype = \"header_to_value\"\nheaders = \"a,b\"\nfields = \"c\"");
+    let keys: Vec<&str> = found
+        .iter()
+        .map(|line| line.split('|').next().unwrap())
+        .collect();
+    assert_eq!(keys, ["transforms[1].fields", "transforms[1].operation"]);
+}
