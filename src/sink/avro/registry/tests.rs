@@ -223,3 +223,25 @@ fn certificate_authorities_must_be_there() {
     let error = Client::new(&settings, Arc::new(|_| ())).unwrap_err();
     assert!(matches!(error, RegistryError::CaFile { .. }), "{error}");
 }
+
+#[test]
+fn a_look_at_the_registry_tells_every_address_that_is_of_no_use() {
+    let (there, _asked) = registry(&[(
+        404,
+        "{\"error_code\":40401,\"message\":\"Subject not found\"}",
+    )]);
+    let (denying, _denied) = registry(&[(401, "")]);
+    let ports = [there.urls[0].port, closed_port(), denying.urls[0].port];
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let problems = runtime.block_on(probe(&settings(&ports), "s")).unwrap();
+    let [(closed, start), (denied, account)] = problems.as_slice() else {
+        panic!("{problems:?}");
+    };
+    assert!(closed.contains("it cannot be reached"), "{closed}");
+    assert!(start.as_ref().unwrap().contains("start the registry"));
+    assert!(denied.contains("denies access"), "{denied}");
+    assert!(account.as_ref().unwrap().contains("registry.user"));
+}
