@@ -80,7 +80,7 @@ pub struct ImportOffsetsArgs {
         conflicts_with = "topic"
     )]
     pub file: Option<PathBuf>,
-    /// Read it from this topic instead (offset.storage.topic of the worker), in the cluster of [kafka]
+    /// Read it from this topic instead (offset.storage.topic of the worker), in the cluster of `kafka.brokers`
     #[arg(long, value_name = "TOPIC", requires = "connector")]
     pub topic: Option<String>,
     /// The connector's name in that topic
