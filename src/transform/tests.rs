@@ -166,7 +166,7 @@ fn columns_of_an_outbox_have_the_names_that_are_configured() {
                 table_field_event_payload = \"type\"\nroute_by_field = \"aggregateid\"\n\
                 route_topic_regex = \"(.)(.)\"\nroute_topic_replacement = \"x-$2-${1}\"";
     // The last: `${1}` names a group, which Java's pattern does not have by that name.
-    let findings = crate::config::load(&wrong(toml), []).unwrap_err();
+    let findings = crate::config::load(wrong(toml).path(), []).unwrap_err();
     assert!(
         findings.to_string().contains("route_topic_replacement"),
         "{findings}"
@@ -183,14 +183,14 @@ fn columns_of_an_outbox_have_the_names_that_are_configured() {
     assert!(lines[0].starts_with("a1 "), "{lines:?}");
 }
 
-/// A folder whose one transform has these lines. It is not removed: a configuration that is wrong is small.
-fn wrong(toml: &str) -> std::path::PathBuf {
-    let dir = tempfile::tempdir().unwrap().keep();
-    std::fs::create_dir(dir.join("databases")).unwrap();
+/// A folder whose one transform has these lines.
+fn wrong(toml: &str) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir(dir.path().join("databases")).unwrap();
     let text = format!(
         "mysql.host = \"h\"\nmysql.user = \"u\"\nkafka.brokers = \"k:1\"\n[[transforms]]\n{toml}"
     );
-    std::fs::write(dir.join("databases/d.toml"), text).unwrap();
+    std::fs::write(dir.path().join("databases/d.toml"), text).unwrap();
     dir
 }
 
