@@ -56,7 +56,7 @@ class Avro:
     """Reads Confluent's wire form back to what JSON would have."""
 
     def __init__(self, url):
-        self.client = SchemaRegistryClient({"url": url})
+        self.client = SchemaRegistryClient({"url": url, "timeout": SECONDS / 6})
         self.deserializer = AvroDeserializer(self.client)
         self.schemas = {}
 

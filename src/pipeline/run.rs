@@ -152,8 +152,8 @@ fn state(database: &Database, begin: Begin) -> State {
         unavailable: database.records.unavailable_value.clone(),
         version: database.records.envelope.version,
         skip_unchanged: database.records.skip_unchanged,
-        transactions: transactions(database),
-        heartbeats: heartbeats(database),
+        transactions: transactions(database, envelope.schemas),
+        heartbeats: heartbeats(database, envelope.schemas),
         queries: database.records.queries,
     };
     let payload = Limits {
@@ -168,21 +168,21 @@ fn state(database: &Database, begin: Begin) -> State {
     State::new(begin, rules, style, bounds).transforming(chain)
 }
 
-fn transactions(database: &Database) -> Option<TransactionStyle> {
+fn transactions(database: &Database, schemas: bool) -> Option<TransactionStyle> {
     let topic = database.records.transaction_topic.clone()?;
     Some(TransactionStyle {
         topic,
-        schemas: database.records.envelope.schemas,
+        schemas,
         ids: database.records.headers_id,
     })
 }
 
-fn heartbeats(database: &Database) -> Option<HeartbeatStyle> {
+fn heartbeats(database: &Database, schemas: bool) -> Option<HeartbeatStyle> {
     let interval = database.heartbeat.interval?;
     Some(HeartbeatStyle {
         topic: database.heartbeat.topic.clone(),
         name: database.topic_prefix.clone(),
-        schemas: database.records.envelope.schemas,
+        schemas,
         interval,
     })
 }

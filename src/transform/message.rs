@@ -74,15 +74,17 @@ impl<'a> Message<'a> {
             Some(span) => Part::read(text(span)?, schemas).map(Some),
             None => Some(None),
         };
+        let extra = match record.extra {
+            Some(extra) => Extra::read(batch.part(extra)?)?,
+            None => Extra::default(),
+        };
         Some(Message {
             topic: Text::Shared(Arc::clone(batch.topics.get(record.topic as usize)?)),
             key: part(record.key)?,
             value: part(record.value)?,
-            envelope: record.value.is_some(),
-            extra: match record.extra {
-                Some(extra) => Extra::read(batch.part(extra)?)?,
-                None => Extra::default(),
-            },
+            // Those of transactions and heartbeats have no context headers and are no envelopes.
+            envelope: record.value.is_some() && !extra.bare,
+            extra,
             header_schemas: Vec::new(),
             record: *record,
         })

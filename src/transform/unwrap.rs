@@ -13,7 +13,7 @@ use crate::config::transforms::{DeleteMode, Reference, Unwrap as Options};
 
 /// The string that says whether a row is deleted.
 const DELETED: &str = "__deleted";
-/// Members of the envelope's transaction block, which is null.
+/// Members of the envelope's transaction block, which may be null.
 const TRANSACTION: [&str; 3] = ["id", "total_order", "data_collection_order"];
 
 /// The transform.
@@ -355,7 +355,10 @@ impl<'a> Envelope<'a> {
             }),
             Some("transaction") => {
                 let known = TRANSACTION.contains(&field);
-                (known && self.members.get("transaction").is_some()).then_some("null")
+                let block = self.members.get("transaction").filter(|_| known);
+                block.and_then(|block| {
+                    Object::read(block).map_or(Some("null"), |block| block.get(field))
+                })
             }
             Some(_) | None => None,
         };
