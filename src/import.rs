@@ -242,7 +242,7 @@ impl Translation {
             "verify_identity" | "verify_full" => "verify_identity",
             _ => {
                 self.find("database.ssl.mode", Verdict::Unsupported, "is no mode");
-                return;
+                "required"
             }
         };
         self.set("mysql.tls.mode", text(ours));
@@ -320,7 +320,11 @@ impl Translation {
         match plain {
             "" | "DefaultTopicNamingStrategy" => {}
             "DefaultUnicodeTopicNamingStrategy" => self.set("topic_naming", text("unicode")),
-            _ => self.find(name, Verdict::Unsupported, "is not known"),
+            _ => self.find(
+                name,
+                Verdict::Unsupported,
+                "is a strategy that remora does not have",
+            ),
         }
     }
 

@@ -330,12 +330,8 @@ fn read_kind(header: Header, cursor: Cursor<'_>) -> Result<Body<'_>, Failure> {
         code::DELETE_ROWS => Body::Rows(read_rows(cursor, Operation::Delete, true)?),
         code::HEARTBEAT | code::HEARTBEAT_V2 => Body::Heartbeat,
         code::IGNORABLE => Body::Ignored(Ignored::Ignorable),
-        code::ROWS_QUERY => {
-            let mut cursor = cursor;
-            // The length, as far as one byte holds it: the text goes on to the end (`Rows_query_event`).
-            cursor.u8()?;
-            Body::RowsQuery(cursor.rest())
-        }
+        // Ahead of the text its length, as far as one byte holds it; it goes on to the end (`Rows_query_event`).
+        code::ROWS_QUERY => Body::RowsQuery(cursor.rest().get(1..).unwrap_or_default()),
         code::GTID => Body::Gtid(read_gtid(cursor, true)?),
         code::ANONYMOUS_GTID => Body::Gtid(read_gtid(cursor, false)?),
         code::GTID_TAGGED => Body::Gtid(read_tagged_gtid(cursor)?),

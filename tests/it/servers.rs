@@ -185,7 +185,7 @@ fn golden_files_are_complete_and_normalised() {
             case.records.lines().count()
         );
         assert!(
-            case.records.starts_with("{\"topic\":\"golden."),
+            case.records.starts_with("{\"topic\":\"golden"),
             "{}",
             case.name
         );
