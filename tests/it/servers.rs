@@ -184,11 +184,7 @@ fn golden_files_are_complete_and_normalised() {
             golden::normalise(&case.records).lines().count(),
             case.records.lines().count()
         );
-        assert!(
-            case.records.starts_with("{\"topic\":\"golden"),
-            "{}",
-            case.name
-        );
+        assert!(case.records.starts_with("{\"topic\":\""), "{}", case.name);
     }
 }
 
