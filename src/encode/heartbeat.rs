@@ -6,9 +6,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::encode::envelope::span;
-use crate::sink::batch::{Batch, Record};
-use crate::sink::extra::Extra;
+use crate::encode::metadata;
+use crate::sink::batch::Batch;
 use crate::text::json;
 
 /// `{"schema":…,"payload":` of keys.
@@ -61,39 +60,18 @@ impl Heartbeats {
             return;
         }
         self.last_ns = Some(now_ns);
-        let out = &mut batch.bytes;
-        let (opening, closing): (_, &[u8]) = match self.style.schemas {
-            true => ((KEY_OPENING, VALUE_OPENING), b"}"),
-            false => ((&b""[..], &b""[..]), b""),
+        let openings = self.style.schemas.then_some((KEY_OPENING, VALUE_OPENING));
+        let key = |out: &mut Vec<u8>| {
+            out.extend_from_slice(b"{\"serverName\":");
+            json::write_string(out, &self.style.name);
+            out.push(b'}');
         };
-        let start = out.len();
-        out.extend_from_slice(opening.0);
-        out.extend_from_slice(b"{\"serverName\":");
-        json::write_string(out, &self.style.name);
-        out.push(b'}');
-        out.extend_from_slice(closing);
-        let key = span(start, out.len());
-        let start = out.len();
-        out.extend_from_slice(opening.1);
-        out.extend_from_slice(b"{\"ts_ms\":");
-        json::write_u64(out, now_ns / 1_000_000);
-        out.push(b'}');
-        out.extend_from_slice(closing);
-        let value = span(start, out.len());
-        let start = out.len();
-        let extra = Extra {
-            bare: true,
-            partition: Some(0),
-            ..Extra::default()
+        let value = |out: &mut Vec<u8>| {
+            out.extend_from_slice(b"{\"ts_ms\":");
+            json::write_u64(out, now_ns / 1_000_000);
+            out.push(b'}');
         };
-        extra.write(out);
-        let extra = span(start, out.len());
-        let record = Record {
-            key: Some(key),
-            value: Some(value),
-            extra: Some(extra),
-            ..Record::default()
-        };
+        let record = metadata::write(batch, openings, Some(0), key, value);
         batch.push(&self.topic, record);
     }
 }
@@ -101,6 +79,7 @@ impl Heartbeats {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sink::extra::Extra;
 
     const SECOND: u64 = 1_000_000_000;
 

@@ -3,4 +3,5 @@
 pub mod cell;
 pub mod envelope;
 pub mod heartbeat;
+mod metadata;
 pub mod transaction;
