@@ -17,12 +17,8 @@ pub(super) fn filter<'a>(
     options: &Filter,
     message: Message<'a>,
 ) -> Result<Option<Message<'a>>, Problem> {
-    if message.is_null() {
-        match options.nulls {
-            NullMode::Keep => return Ok(Some(message)),
-            NullMode::Drop => return Ok(None),
-            NullMode::Evaluate => {}
-        }
+    if let Some(goes_on) = without_value(options.nulls, &message) {
+        return Ok(goes_on.then_some(message));
     }
     let Value::Bool(goes_on) = evaluate(&options.condition, &message)? else {
         return Err(expression("its value is neither true nor false"));
@@ -35,12 +31,8 @@ pub(super) fn content_route<'a>(
     options: &ContentRoute,
     mut message: Message<'a>,
 ) -> Result<Option<Message<'a>>, Problem> {
-    if message.is_null() {
-        match options.nulls {
-            NullMode::Keep => return Ok(Some(message)),
-            NullMode::Drop => return Ok(None),
-            NullMode::Evaluate => {}
-        }
+    if let Some(goes_on) = without_value(options.nulls, &message) {
+        return Ok(goes_on.then_some(message));
     }
     let value = evaluate(&options.topic, &message)?;
     if let Value::String(topic) = value {
@@ -49,6 +41,16 @@ pub(super) fn content_route<'a>(
         return Err(expression("its value is neither a text nor null"));
     }
     Ok(Some(message))
+}
+
+/// Whether a record without a value goes on as it is; `None` where the expression is to say so, and for all others.
+fn without_value(mode: NullMode, message: &Message<'_>) -> Option<bool> {
+    let goes_on = match mode {
+        NullMode::Keep => true,
+        NullMode::Drop => false,
+        NullMode::Evaluate => return None,
+    };
+    message.is_null().then_some(goes_on)
 }
 
 fn evaluate(expression: &Expression, message: &Message<'_>) -> Result<Value, Problem> {

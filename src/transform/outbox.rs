@@ -67,7 +67,8 @@ impl Outbox {
         match envelope.get("op").ok_or(Problem::Malformed)? {
             r#""d""# => return Ok(None),
             r#""u""# | r#""t""# => return self.changed(),
-            _ => {}
+            r#""c""# | r#""r""# => {}
+            _ => return Err(Problem::Malformed),
         }
         let row = Row {
             values: envelope
