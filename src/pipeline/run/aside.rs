@@ -26,9 +26,16 @@ pub fn start(database: &Database) -> JoinSet<()> {
             let mut conn = preflight::connect(&mysql).await?;
             patterns::unmatched(&mut conn, &capture).await
         };
-        // Whatever keeps the server from answering is told by the stream.
-        for pattern in looked.await.unwrap_or_default() {
-            tracing::warn!(database = name, "{pattern}");
+        match looked.await {
+            Ok(unmatched) => {
+                for pattern in unmatched {
+                    tracing::warn!(database = name, "{pattern}");
+                }
+            }
+            Err(error) => {
+                let error: Error = error;
+                tracing::warn!(database = name, %error, "patterns are not held against tables");
+            }
         }
     });
     if let Heartbeat {
